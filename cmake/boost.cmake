@@ -1,0 +1,12 @@
+# Asio, Beast and JSON compiled once (their separate-compilation mode), so that our sources only see declarations.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+
+add_library(entropy_boost STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_impl.cpp)
+target_compile_definitions(entropy_boost PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+                                                BOOST_ASIO_NO_DEPRECATED
+                                                BOOST_ALL_NO_LIB)
+target_compile_options(entropy_boost PRIVATE -w)
+target_link_libraries(entropy_boost PUBLIC Threads::Threads OpenSSL::SSL OpenSSL::Crypto)
+# What every user of Boost here includes anyway.
+target_precompile_headers(entropy_boost INTERFACE ${CMAKE_SOURCE_DIR}/cmake/boost_pch.hpp)

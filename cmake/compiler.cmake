@@ -1,0 +1,34 @@
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Werror
+                    -fno-omit-frame-pointer)
+add_link_options(-fuse-ld=lld)
+if(ENTROPY_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(ENTROPY_TSAN)
+  add_compile_options(-fsanitize=thread)
+  add_link_options(-fsanitize=thread)
+endif()
+
+# entropy_library(name SOURCES... DEPENDS libs...): the static library `entropy_<name>`, headers found as "name/x.hpp".
+function(entropy_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(entropy_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(entropy_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(entropy_${name} PUBLIC ${ARG_DEPENDS})
+endfunction()
+
+# entropy_test(name SOURCES... DEPENDS libs...): one GoogleTest program, known to ctest as <name>.
+function(entropy_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+endfunction()

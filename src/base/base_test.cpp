@@ -1,0 +1,116 @@
+#include <gmock/gmock.h>
+
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
+
+namespace entropy {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+TEST(Duration, ReadsNumbersWithUnits) {
+  EXPECT_EQ(parse_duration("250ms"), Duration(250ms));
+  EXPECT_EQ(parse_duration("1m30s"), Duration(90s));
+  EXPECT_EQ(parse_duration("1.5h"), Duration(90min));
+  EXPECT_EQ(parse_duration(".5s"), Duration(500ms));
+  EXPECT_EQ(parse_duration("20us"), Duration(20us));
+  EXPECT_EQ(parse_duration("2d"), Duration(48h));
+  EXPECT_EQ(parse_duration("0"), Duration(0s));
+}
+
+TEST(Duration, ABareNumberIsSecondsOnlyWhereAskedFor) {
+  EXPECT_EQ(parse_duration("10", BareNumber::seconds), Duration(10s));
+  const auto refused = parse_duration("10");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("us, ms, s, m, h or d"));
+  EXPECT_FALSE(parse_duration("1.5", BareNumber::seconds));
+  EXPECT_FALSE(parse_duration("1m30", BareNumber::seconds));
+}
+
+TEST(Duration, RefusesWhatIsNotOne) {
+  for (const auto* text : {"", "ms", "-1s", "1x", "1 s", "1..5s", "1e3s", "99999999d", "s1", "0x10s", "."}) {
+    EXPECT_FALSE(parse_duration(text)) << text;
+  }
+}
+
+TEST(Duration, PrintsTheShortestExactForm) {
+  EXPECT_EQ(to_string(Duration(90s)), "1m30s");
+  EXPECT_EQ(to_string(Duration(1500us)), "1ms500us");
+  EXPECT_EQ(to_string(Duration(0)), "0s");
+  for (const Duration d : {Duration(1), Duration(25h), Duration(123456789)}) {
+    EXPECT_EQ(parse_duration(to_string(d)), d);
+  }
+}
+
+TEST(Probability, ReadsFractionsAndPercentages) {
+  EXPECT_EQ(parse_probability("0.25"), 0.25);
+  EXPECT_EQ(parse_probability(".25"), 0.25);
+  EXPECT_EQ(parse_probability("25%"), 0.25);
+  EXPECT_EQ(parse_probability("1"), 1.0);
+  EXPECT_THAT(parse_probability("1.5").error().message, HasSubstr("above 1"));
+  for (const auto* text : {"", "x", "-1", "nan", "inf", "1e-1", "%", "101%"}) EXPECT_FALSE(parse_probability(text)) << text;
+}
+
+TEST(PercentValue, IsZeroToHundred) {
+  EXPECT_EQ(parse_percent("10%"), Percent{10});
+  EXPECT_EQ(parse_percent("0.1"), Percent{0.1});
+  EXPECT_FALSE(parse_percent("101"));
+  EXPECT_EQ(to_string(Percent{12.5}), "12.5%");
+}
+
+TEST(Number, PrintsWithoutExponent) {
+  EXPECT_EQ(to_string(0.25), "0.25");
+  EXPECT_EQ(to_string(0.00001), "0.00001");
+  EXPECT_EQ(to_string(1.0), "1");
+  EXPECT_EQ(to_string(100.0), "100");
+}
+
+TEST(Rfc3339, RoundTrips) {
+  const auto time = parse_rfc3339("2026-11-22T10:00:00.25Z");
+  ASSERT_TRUE(time);
+  EXPECT_EQ(to_rfc3339(*time), "2026-11-22T10:00:00.25Z");
+  EXPECT_EQ(parse_rfc3339("2026-11-22T12:00:00.25+02:00"), *time);
+  EXPECT_EQ(parse_rfc3339("2026-11-22T10:00:00.250000999Z"), *time);
+  for (const auto* text : {"", "2026-11-22", "2026-13-01T00:00:00Z", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
+// Pinned: a change of these values changes the fate of every running policy.
+TEST(Hash, IsTheSameForever) {
+  EXPECT_EQ(Hash().value(), 0xc3817c016ba4ff30);
+  EXPECT_EQ(Hash().number(42).text("demo").value(), 8858995883692976483ULL);
+  EXPECT_NE(Hash().text("ab").text("c").value(), Hash().text("a").text("bc").value());
+}
+
+TEST(Hash, IsUniform) {
+  constexpr int draws = 100'000;
+  int below = 0;
+  for (int i = 0; i < draws; ++i) below += Hash().number(7).text("policy").number(i).unit() < 0.25 ? 1 : 0;
+  EXPECT_NEAR(below, draws / 4, 700);  // five standard deviations
+}
+
+TEST(Text, EscapesJson) {
+  EXPECT_EQ(json_string("a\"b\\\n\x01"), R"("a\"b\\\n\u0001")");
+  EXPECT_EQ(json_string("\xff\xc3\xa9"), "\"\xef\xbf\xbd\xc3\xa9\"");
+}
+
+TEST(Text, MatchesGlobs) {
+  EXPECT_TRUE(glob_match("*", ""));
+  EXPECT_TRUE(glob_match("web-*", "web-1"));
+  EXPECT_TRUE(glob_match("*a*b", "xaayb"));
+  EXPECT_TRUE(glob_match("we?", "web"));
+  EXPECT_FALSE(glob_match("web", "web-1"));
+  EXPECT_FALSE(glob_match("", "x"));
+}
+
+TEST(Text, SuggestsTheNearest) {
+  EXPECT_EQ(nearest("latnecy", {"latency", "loss"}), "latency");
+  EXPECT_EQ(nearest("zzzzzz", {"latency", "loss"}), "");
+  EXPECT_THAT(did_you_mean("los", {"latency", "loss"}), HasSubstr("did you mean \"loss\"?"));
+}
+
+}  // namespace
+}  // namespace entropy
