@@ -1,0 +1,155 @@
+// The edge to a Docker Engine: what Entropy asks of it, and nothing of Entropy's own words.
+//
+// All calls are coroutines of the manager's one thread and take their parameters by value. Every call ends: with its
+// answer, or with an Error once its deadline is over (ErrorCode::timeout) or the engine can't be reached
+// (ErrorCode::unavailable). 404 is ErrorCode::not_found, 409 conflict, 401/403 and EACCES permission.
+// Docker Engine API: https://docs.docker.com/reference/api/engine/ (1.41 to current; 1.40 and older are refused).
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+
+namespace entropy::docker {
+
+namespace asio = boost::asio;
+
+template <class T = void>
+using Task = asio::awaitable<Result<T>>;
+
+struct Network {
+  std::string name;
+  std::string ip;    // IPv4, empty if none
+  std::string ip6;   // global IPv6, empty if none
+  bool operator==(const Network&) const = default;
+};
+
+// One row of GET /containers/json.
+struct Container {
+  std::string id;
+  std::string name;   // without the leading slash
+  std::string image;
+  std::string state;  // created, running, paused, restarting, removing, exited, dead
+  std::string network_mode;  // default, bridge, host, none, container:<id>, or a network's name
+  std::map<std::string, std::string> labels;
+  std::vector<Network> networks;
+  bool operator==(const Container&) const = default;
+};
+
+// The part of GET /containers/{id}/json that the list does not have.
+struct ContainerDetails {
+  Container container;
+  std::string started_at;  // as the engine writes it; changes with every start of the container
+  int pid = 0;             // in the engine's host; 0 when not running
+  int exit_code = 0;
+  bool oom_killed = false;
+};
+
+// What to create. All of it is passed on as it is; defaults are the engine's.
+struct ContainerSpec {
+  std::string name;
+  std::string image;  // reference or id
+  std::vector<std::string> command;
+  std::vector<std::string> environment;  // "KEY=value"
+  std::map<std::string, std::string> labels;
+  std::string network_mode;
+  std::vector<std::string> cap_drop;
+  std::vector<std::string> cap_add;
+  std::vector<std::string> security_options;
+  bool read_only_root = false;
+  bool open_stdin = false;
+  std::int64_t memory_bytes = 0;  // 0: no limit
+  std::int64_t pids_limit = 0;    // 0: no limit
+  std::map<std::string, std::string> log_options;  // of the json-file driver; empty: the engine's default driver
+};
+
+struct EngineInfo {
+  std::string name;            // of the host
+  std::string server_version;
+  std::string api_version;     // the one negotiated for our calls
+  std::string operating_system;
+  std::string kernel_version;
+  std::string architecture;
+  std::string cgroup_version;
+  bool swarm_manager = false;
+};
+
+// GET /events, the fields that matter.
+struct Event {
+  std::string type;    // container, network, ...
+  std::string action;  // start, die, destroy, rename, pause, connect, ...
+  std::string id;      // of the actor: for networks the container is in attributes["container"]
+  std::map<std::string, std::string> attributes;
+  Time time;
+};
+
+// A hijacked attach stream: our lines go to the container's standard input, its output comes back.
+// One owner. `read` and `write` may run at the same time, but only one of each; `close` ends both with `unavailable`.
+class AttachStream {
+ public:
+  virtual ~AttachStream() = default;
+  struct Output {
+    bool is_stderr = false;
+    std::string bytes;  // any cut of the stream: lines may span several reads
+  };
+  // The next bytes; ErrorCode::unavailable when the container or the engine closed the stream.
+  virtual Task<Output> read() = 0;
+  virtual Task<> write(std::string bytes) = 0;
+  virtual void close() = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual Task<> ping() = 0;
+  virtual Task<EngineInfo> info() = 0;
+
+  // `labels`: only containers that have them all ("K" or "K=V"). Stopped ones too where `all`.
+  virtual Task<std::vector<Container>> list_containers(bool all, std::vector<std::string> labels) = 0;
+  virtual Task<ContainerDetails> inspect_container(std::string id) = 0;
+  // The new container's id.
+  virtual Task<std::string> create_container(ContainerSpec spec) = 0;
+  virtual Task<> start_container(std::string id) = 0;
+  // SIGTERM, and SIGKILL after `grace`. Stopping what is stopped succeeds.
+  virtual Task<> stop_container(std::string id, Duration grace) = 0;
+  virtual Task<> kill_container(std::string id, std::string signal) = 0;
+  // Kills it if it runs. ErrorCode::not_found when it is gone already; a removal under way counts as done.
+  virtual Task<> remove_container(std::string id) = 0;
+  // Standard output and error, `tail` last lines (0: all); with `follow` until the container ends. `sink` returns
+  // false to stop.
+  virtual Task<> logs(std::string id, bool follow, std::size_t tail, std::function<bool(std::string_view)> sink) = 0;
+  virtual Task<std::unique_ptr<AttachStream>> attach(std::string id) = 0;
+
+  virtual Task<bool> has_image(std::string reference) = 0;
+  // A tar as of `docker save`.
+  virtual Task<> load_image(std::string tar) = 0;
+
+  // Calls `on_event` for every event from now on until the stream breaks, then returns the reason. `on_open` is called
+  // once the engine has accepted the subscription: what is listed after that is not missed.
+  virtual Task<> events(std::function<void()> on_open, std::function<void(Event)> on_event) = 0;
+};
+
+// Where an engine is: "unix:///var/run/docker.sock", "tcp://host:2375". ErrorCode::invalid names what is wrong.
+struct Address {
+  enum class Kind { unix_socket, tcp } kind = Kind::unix_socket;
+  std::string path;  // unix_socket
+  std::string host;  // tcp
+  std::string port;  // tcp
+  std::string text;  // as the user wrote it
+};
+Result<Address> parse_address(std::string text);
+
+// The real one. Nothing is connected before the first call; the API version is negotiated then (and again after the
+// engine was away). Must outlive its calls.
+std::unique_ptr<Engine> make_engine(asio::any_io_executor executor, Address address);
+
+}  // namespace entropy::docker
