@@ -129,7 +129,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   constexpr std::size_t longest_word = 64;  // an attacker's megabyte is nobody's slip
   if (word.size() > longest_word) return {};
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  // Two letters in the wrong order are two edits: the commonest slip shall be found in short words, too.
+  std::size_t best_distance = (word.size() <= 2 ? 1 : std::max<std::size_t>(word.size() / 3, 2)) + 1;
   for (const auto& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {
