@@ -1,0 +1,311 @@
+#include "policy/policy_json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+
+#include "base/text.hpp"
+#include "failure/catalogue.hpp"
+
+namespace entropy::policy {
+namespace {
+
+namespace json = boost::json;
+
+// Collects what is wrong with each field while the rest is read on.
+class Reader {
+ public:
+  template <class T>
+  void take(std::string_view field, Result<T> result, T& destination) {
+    if (result) {
+      destination = std::move(*result);
+    } else {
+      refuse(field, result.error());
+    }
+  }
+  template <class T>
+  void take(std::string_view field, Result<T> result, std::optional<T>& destination) {
+    T value{};
+    const std::size_t before = errors.size();
+    take(field, std::move(result), value);
+    if (errors.size() == before) destination = std::move(value);
+  }
+  void refuse(std::string_view field, const Error& error) {
+    if (error.fields.empty()) {
+      errors.push_back({std::string(field), error.message});
+      return;
+    }
+    for (const auto& each : error.fields) errors.push_back({concat(field, ".", each.field), each.message});
+  }
+  void refuse(std::string_view field, std::string message) { errors.push_back({std::string(field), std::move(message)}); }
+
+  std::vector<FieldError> errors;
+};
+
+// Text, or a number as the text that means the same.
+Result<std::string> scalar_text(const json::value& value) {
+  if (const auto* text = value.if_string()) return std::string(*text);
+  if (const auto* number = value.if_int64()) return concat(*number);
+  if (const auto* number = value.if_uint64()) return concat(*number);
+  if (const auto* number = value.if_double()) return to_string(*number);
+  return fail(ErrorCode::invalid, concat(json::serialize(value).substr(0, 80), " is neither text nor a number"));
+}
+
+template <class Parse>
+auto parse_scalar(const json::value& value, Parse parse) -> decltype(parse(std::string_view())) {
+  const auto text = scalar_text(value);
+  if (!text) return fail(text.error());
+  return parse(std::string_view(*text));
+}
+
+Result<std::string> parse_text(const json::value& value) {
+  constexpr std::size_t longest = 4096;
+  const auto* text = value.if_string();
+  if (text == nullptr) return fail(ErrorCode::invalid, concat(json::serialize(value).substr(0, 80), " is not text"));
+  if (text->size() > longest) return fail(ErrorCode::invalid, "is longer than 4096 characters");
+  return std::string(*text);
+}
+
+Result<Duration> parse_positive(std::string_view text, BareNumber bare) {
+  auto duration = parse_duration(text, bare);
+  if (duration && *duration <= Duration::zero()) return fail(ErrorCode::invalid, "must be more than 0");
+  return duration;
+}
+
+Result<failure::Params> params_of(const json::value& value) {
+  failure::Params params;
+  if (value.is_null()) return params;
+  const auto* object = value.if_object();
+  if (object == nullptr) {
+    return fail(ErrorCode::invalid, "the parameters of a failure are an object, as in {\"delay\": \"250ms\"}");
+  }
+  for (const auto& [key, entry] : *object) {
+    const auto text = scalar_text(entry);
+    if (!text) return fail(ErrorCode::invalid, concat("parameter ", quoted(key), ": ", text.error().message));
+    params.emplace_back(key, *text);
+  }
+  return params;
+}
+
+void read_failure(Reader& reader, std::vector<failure::Failure>& failures, std::string_view name,
+                  const json::value& value) {
+  const auto params = params_of(value);
+  if (!params) return reader.refuse(concat("failure.", name), params.error());
+  auto parsed = failure::parse(name, *params);
+  if (!parsed) return reader.refuse("failure", parsed.error());
+  for (const auto& other : failures) {
+    if (failure::name_of(other) == failure::name_of(*parsed)) {
+      return reader.refuse(concat("failure.", name), concat(failure::name_of(other), " is given twice"));
+    }
+  }
+  failures.push_back(std::move(*parsed));
+}
+
+void read_failures(Reader& reader, Policy& policy, const json::value& value) {
+  if (const auto* name = value.if_string()) {
+    return read_failure(reader, policy.failures, *name, nullptr);
+  }
+  const auto* object = value.if_object();
+  if (object == nullptr || object->empty()) {
+    return reader.refuse("failure", "names a failure, as in {\"latency\": {\"delay\": \"250ms\"}}");
+  }
+  for (const auto& [name, params] : *object) read_failure(reader, policy.failures, name, params);
+}
+
+void read_seed(Reader& reader, Draft& draft, const json::value& value) {
+  constexpr std::uint64_t largest = (std::uint64_t{1} << 53) - 1;
+  const auto seed = parse_scalar(value, parse_unsigned);
+  if (!seed || *seed > largest) return reader.refuse("seed", "is a whole number from 0 to 9007199254740991 (53 bits)");
+  draft.policy.schedule.seed = *seed;
+  draft.has_seed = true;
+}
+
+void read_state(Reader& reader, Policy& policy, const json::value& value) {
+  const auto text = parse_text(value);
+  if (!text || (*text != "running" && *text != "stopped")) {
+    return reader.refuse("state", concat(json::serialize(value).substr(0, 80), " is neither running nor stopped"));
+  }
+  policy.running = *text == "running";
+}
+
+using FieldReader = std::function<void(Reader&, Draft&, const json::value&)>;
+
+const std::map<std::string, FieldReader, std::less<>>& field_readers() {
+  static const auto seconds = [](std::string_view text) { return parse_positive(text, BareNumber::seconds); };
+  static const auto with_unit = [](std::string_view text) { return parse_positive(text, BareNumber::refused); };
+  static const auto wait = [](std::string_view text) { return parse_duration(text); };
+  static const std::map<std::string, FieldReader, std::less<>> table = {
+      {"name", [](Reader& r, Draft& d, const json::value& v) { r.take("name", parse_text(v), d.policy.name); }},
+      {"description",
+       [](Reader& r, Draft& d, const json::value& v) { r.take("description", parse_text(v), d.policy.description); }},
+      {"selector",
+       [](Reader& r, Draft& d, const json::value& v) {
+         const auto text = parse_text(v);
+         if (!text) return r.refuse("selector", text.error());
+         r.take("selector", Selector::parse(*text), d.policy.selector);
+       }},
+      {"failure", [](Reader& r, Draft& d, const json::value& v) { read_failures(r, d.policy, v); }},
+      {"frequency",
+       [](Reader& r, Draft& d, const json::value& v) {
+         r.take("frequency", parse_scalar(v, seconds), d.policy.schedule.frequency);
+       }},
+      {"duration",
+       [](Reader& r, Draft& d, const json::value& v) {
+         r.take("duration", parse_scalar(v, seconds), d.policy.schedule.duration);
+       }},
+      {"delay",
+       [](Reader& r, Draft& d, const json::value& v) { r.take("delay", parse_scalar(v, wait), d.policy.schedule.delay); }},
+      {"ttl",
+       [](Reader& r, Draft& d, const json::value& v) { r.take("ttl", parse_scalar(v, with_unit), d.policy.schedule.ttl); }},
+      {"windows",
+       [](Reader& r, Draft& d, const json::value& v) {
+         r.take("windows", parse_scalar(v, parse_unsigned), d.policy.schedule.windows);
+       }},
+      {"probability",
+       [](Reader& r, Draft& d, const json::value& v) {
+         r.take("probability", parse_scalar(v, parse_probability), d.policy.schedule.probability);
+       }},
+      {"seed", read_seed},
+      {"state", [](Reader& r, Draft& d, const json::value& v) { read_state(r, d.policy, v); }},
+  };
+  return table;
+}
+
+// Of the interface, but not in this version yet: an honest answer instead of "unknown".
+constexpr std::array<std::string_view, 2> not_yet = {"pick", "image"};
+
+void refuse_unknown(Reader& reader, std::string_view key, const json::value& value) {
+  if (std::ranges::find(not_yet, key) != not_yet.end()) {
+    return reader.refuse(key, concat(key, " is not available in this version"));
+  }
+  std::vector<std::string> known;
+  for (const auto& [name, read] : field_readers()) known.push_back(name);
+  reader.refuse(key, concat("unknown field ", quoted(key), " (", json::serialize(value).substr(0, 80), ")",
+                            did_you_mean(key, known)));
+}
+
+void check_schedule(Reader& reader, const Schedule& schedule) {
+  constexpr Duration shortest = std::chrono::milliseconds(100);
+  if (schedule.frequency && *schedule.frequency < shortest) {
+    reader.refuse("frequency", "windows more often than every 100ms are not offered");
+  }
+  if (schedule.frequency && schedule.duration && *schedule.duration > *schedule.frequency) {
+    reader.refuse("duration", concat("duration ", to_string(*schedule.duration), " is longer than frequency ",
+                                     to_string(*schedule.frequency), ": windows would overlap"));
+  }
+  if (schedule.windows && (*schedule.windows == 0 || *schedule.windows > 1'000'000'000)) {
+    reader.refuse("windows", "is a count from 1 to 1000000000");
+  }
+  if (schedule.windows && !schedule.frequency) reader.refuse("windows", "needs a frequency: without it there is one window");
+}
+
+void check_whole(Reader& reader, const json::object& object, const Policy& policy) {
+  if (object.contains("name")) {
+    const auto name = check_name(policy.name);
+    if (!name) reader.refuse("name", name.error());
+  }
+  if (!object.contains("selector")) {
+    reader.refuse("selector", "is missing: which containers, as in \"service=db\" (@name=* for every one)");
+  }
+  if (!object.contains("failure")) reader.refuse("failure", "is missing: what shall go wrong, as in \"partition\"");
+  check_schedule(reader, policy.schedule);
+}
+
+std::string duration_or(const std::optional<Duration>& duration) { return duration ? to_string(*duration) : ""; }
+
+// Numbers where the parameter is one, text elsewhere.
+json::value param_value(const failure::Kind& kind, const std::string& key, const std::string& text) {
+  for (const auto& parameter : kind.parameters) {
+    if (parameter.name != key) continue;
+    if (parameter.type == "integer") return *parse_unsigned(text);
+    if (parameter.type == "percent") return parse_percent(text)->value;
+  }
+  return json::value(text);
+}
+
+json::object failures_json(const std::vector<failure::Failure>& failures) {
+  json::object object;
+  for (const auto& each : failures) {
+    const failure::Kind& kind = **failure::find_kind(failure::name_of(each));
+    json::object params;
+    for (const auto& [key, text] : failure::print(each)) params[key] = param_value(kind, key, text);
+    object[kind.name] = std::move(params);
+  }
+  return object;
+}
+
+}  // namespace
+
+Result<Draft> draft_from_json(const json::value& value) {
+  const auto* object = value.if_object();
+  if (object == nullptr) return fail(ErrorCode::invalid, "a policy is a JSON object");
+  Reader reader;
+  Draft draft;
+  for (const auto& [key, entry] : *object) {
+    const auto found = field_readers().find(std::string_view(key));
+    if (found == field_readers().end()) {
+      refuse_unknown(reader, key, entry);
+    } else {
+      found->second(reader, draft, entry);
+    }
+  }
+  check_whole(reader, *object, draft.policy);
+  if (reader.errors.empty()) return draft;
+  std::string message = concat(reader.errors.front().field, ": ", reader.errors.front().message);
+  return fail(Error{ErrorCode::invalid, std::move(message), std::move(reader.errors)});
+}
+
+json::object to_json(const Policy& policy) {
+  const Schedule& schedule = policy.schedule;
+  json::object object;
+  object["name"] = policy.name;
+  if (!policy.description.empty()) object["description"] = policy.description;
+  object["selector"] = policy.selector.text();
+  object["failure"] = failures_json(policy.failures);
+  if (schedule.frequency) object["frequency"] = to_string(*schedule.frequency);
+  if (schedule.duration || schedule.frequency) {
+    object["duration"] = duration_or(schedule.duration ? schedule.duration : schedule.frequency);
+  }
+  object["probability"] = schedule.probability;
+  if (schedule.delay != Duration::zero()) object["delay"] = to_string(schedule.delay);
+  if (schedule.ttl) object["ttl"] = to_string(*schedule.ttl);
+  if (schedule.windows) object["windows"] = *schedule.windows;
+  object["seed"] = schedule.seed;
+  object["state"] = policy.running ? "running" : "stopped";
+  return object;
+}
+
+std::string serialize(const Record& record) {
+  json::object object;
+  object["policy"] = to_json(record.policy);
+  object["epoch"] = record.policy.schedule.epoch.time_since_epoch().count();
+  object["revision"] = record.revision;
+  object["created"] = record.created.time_since_epoch().count();
+  object["updated"] = record.updated.time_since_epoch().count();
+  return json::serialize(object);
+}
+
+Result<Record> deserialize(std::string_view text) {
+  const auto damaged = [](std::string_view why) {
+    return fail(ErrorCode::internal, concat("a stored policy is damaged: ", why));
+  };
+  const auto value = parse_json(text);
+  if (!value) return damaged(value.error().message);
+  const auto* object = value->if_object();
+  if (object == nullptr || !object->contains("policy")) return damaged("no policy in it");
+  auto draft = draft_from_json(object->at("policy"));
+  if (!draft) return damaged(draft.error().message);
+  Record record{std::move(draft->policy), 0, {}, {}};
+  const auto number = [&](std::string_view key) {
+    const auto* entry = object->if_contains(key);
+    return entry != nullptr && entry->is_int64() ? entry->as_int64() : 0;
+  };
+  record.policy.schedule.epoch = Time(Duration(number("epoch")));
+  record.revision = static_cast<std::uint64_t>(number("revision"));
+  record.created = Time(Duration(number("created")));
+  record.updated = Time(Duration(number("updated")));
+  return record;
+}
+
+}  // namespace entropy::policy

@@ -1,0 +1,31 @@
+// Policies as JSON, in the words of the interface; YAML files become the same JSON first.
+#pragma once
+
+#include <boost/json.hpp>
+#include <optional>
+#include <string>
+
+#include "policy/policy.hpp"
+
+namespace entropy::policy {
+
+// What a request says: the name and the seed may be left to the service.
+struct Draft {
+  Policy policy;
+  bool has_seed = false;
+};
+
+// Every wrong field is in the error's `fields`; unknown fields are refused. The schedule's epoch is left alone.
+Result<Draft> draft_from_json(const boost::json::value& value);
+
+// The fields of a policy alone; `draft_from_json` reads them back to the same policy.
+boost::json::object to_json(const Policy& policy);
+
+// A record for the store: the policy, its epoch, revision and times; exact.
+std::string serialize(const Record& record);
+Result<Record> deserialize(std::string_view text);
+
+// Parses strictly: no duplicate keys, no non-finite numbers, at most 32 levels. The message says where.
+Result<boost::json::value> parse_json(std::string_view text);
+
+}  // namespace entropy::policy

@@ -1,0 +1,118 @@
+#include <gmock/gmock.h>
+
+#include "policy/policy_json.hpp"
+
+namespace entropy::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+Result<Draft> read(std::string_view text) {
+  const auto value = parse_json(text);
+  if (!value) return fail(value.error());
+  return draft_from_json(*value);
+}
+
+std::string error_of(std::string_view text) {
+  const auto draft = read(text);
+  return draft ? "accepted" : draft.error().message;
+}
+
+constexpr std::string_view full = R"({"name": "slow-db", "description": "d", "selector": "service=db",
+  "failure": {"latency": {"delay": "250ms", "jitter": "50ms"}, "loss": {"percent": 1.5}},
+  "frequency": "30s", "duration": "10s", "probability": 0.25, "delay": "1s", "ttl": "1h", "windows": 5,
+  "seed": 42, "state": "stopped"})";
+
+TEST(PolicyJson, ReadsEveryField) {
+  const auto draft = read(full);
+  ASSERT_TRUE(draft) << draft.error().message;
+  const Policy& policy = draft->policy;
+  EXPECT_EQ(policy.name, "slow-db");
+  EXPECT_EQ(policy.selector.text(), "service=db");
+  EXPECT_EQ(policy.failures.size(), 2U);
+  EXPECT_EQ(policy.schedule.frequency, Duration(30s));
+  EXPECT_EQ(policy.schedule.probability, 0.25);
+  EXPECT_EQ(policy.schedule.ttl, Duration(1h));
+  EXPECT_TRUE(draft->has_seed);
+  EXPECT_FALSE(policy.running);
+}
+
+TEST(PolicyJson, WritesWhatItReads) {
+  const auto draft = read(full);
+  const auto again = draft_from_json(to_json(draft->policy));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->policy, draft->policy);
+}
+
+TEST(PolicyJson, AFailureMayBeBare) {
+  EXPECT_EQ(read(R"({"selector": "a", "failure": "partition"})")->policy.failures.size(), 1U);
+  EXPECT_EQ(read(R"({"selector": "a", "failure": {"partition": null}})")->policy.failures.size(), 1U);
+}
+
+TEST(PolicyJson, BareNumbersAreSecondsForFrequencyAndDurationAlone) {
+  const auto draft = read(R"({"selector": "a", "failure": "partition", "frequency": 10, "duration": "5"})");
+  ASSERT_TRUE(draft);
+  EXPECT_EQ(draft->policy.schedule.frequency, Duration(10s));
+  EXPECT_EQ(draft->policy.schedule.duration, Duration(5s));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "ttl": 10})"), HasSubstr("us, ms, s"));
+}
+
+TEST(PolicyJson, CollectsEveryFieldError) {
+  const auto draft = read(R"({"selector": "a in (", "failure": {"latency": {"delay": 100}, "lsos": {}}, "probability": 2,
+                              "frequncy": 10, "seed": -1})");
+  ASSERT_FALSE(draft);
+  std::vector<std::string> fields;
+  for (const auto& each : draft.error().fields) fields.push_back(each.field);
+  EXPECT_THAT(fields, testing::UnorderedElementsAre("selector", "failure.latency.delay", "failure", "probability",
+                                                    "frequncy", "seed"));
+}
+
+TEST(PolicyJson, SaysWhatIsWrong) {
+  EXPECT_THAT(error_of(R"({"failure": "partition"})"), HasSubstr("@name=*"));
+  EXPECT_THAT(error_of(R"({"selector": "a"})"), HasSubstr("failure: is missing"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "latency"})"), HasSubstr("latency needs delay"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "frequency": 10, "duration": 20})"),
+              HasSubstr("longer than frequency"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "probablity": 0.5})"),
+              HasSubstr("did you mean \"probability\"?"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "name": "-x"})"), HasSubstr("not allowed"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "name": ""})"), HasSubstr("not allowed"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "state": "off"})"), HasSubstr("neither running"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "pick": 1})"), HasSubstr("not available"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"delay": {"delay": "1ms"}, "latency": {"delay": "1ms"}}})"),
+              HasSubstr("given twice"));
+  EXPECT_THAT(error_of("[]"), HasSubstr("object"));
+}
+
+TEST(ParseJson, IsStrict) {
+  EXPECT_THAT(error_of(R"({"selector": "a", "selector": "b"})"), HasSubstr("given twice"));
+  EXPECT_THAT(error_of("{\n  \"a\": x}"), HasSubstr("line 2, column 8"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "probability": 1e400})"), HasSubstr("too large"));
+  EXPECT_THAT(error_of("{} x"), HasSubstr("not JSON"));
+  EXPECT_THAT(error_of(""), HasSubstr("not JSON"));
+  EXPECT_THAT(error_of(std::string(100'000, '[')), HasSubstr("not JSON"));
+}
+
+TEST(Record, RoundTripsExactly) {
+  Record record{read(full)->policy, 7, Time(1s), Time(2s)};
+  record.policy.schedule.epoch = Time(123'456'789us);
+  EXPECT_EQ(deserialize(serialize(record)), record);
+  EXPECT_THAT(deserialize("{}").error().message, HasSubstr("damaged"));
+}
+
+TEST(Policy, AChangeOfItsRhythmRestartsTheSchedule) {
+  const Policy before = read(full)->policy;
+  Policy after = before;
+  after.schedule.probability = 1;
+  after.failures.pop_back();
+  EXPECT_FALSE(restarts_schedule(before, after));
+  after.schedule.seed = 1;
+  EXPECT_TRUE(restarts_schedule(before, after));
+  after = before;
+  after.running = true;
+  EXPECT_TRUE(restarts_schedule(before, after));
+}
+
+}  // namespace
+}  // namespace entropy::policy
