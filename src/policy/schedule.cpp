@@ -41,8 +41,10 @@ Time expiry(const Schedule& schedule) {
   if (schedule.ttl) end = schedule.epoch + *schedule.ttl;
   if (!schedule.frequency && schedule.duration) end = std::min(end, first_begin(schedule) + *schedule.duration);
   if (schedule.frequency && schedule.windows && *schedule.windows > 0) {
-    const auto last = window_number(schedule, *schedule.windows - 1);
-    end = std::min(end, last->end);
+    // Beyond this many windows the last one lies after `never`.
+    const auto countable = static_cast<std::uint64_t>((never - first_begin(schedule)) / *schedule.frequency);
+    if (*schedule.windows >= countable) return end;
+    end = std::min(end, window_number(schedule, *schedule.windows - 1)->end);
   }
   return end;
 }

@@ -1,0 +1,76 @@
+// What the API may ask of the control plane. One thread (the manager's); calls that wait are coroutines. An Error's
+// code decides the status of the answer.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/views.hpp"
+#include "policy/policy_json.hpp"
+
+namespace entropy::control {
+
+template <class T = void>
+using Task = boost::asio::awaitable<Result<T>>;
+
+// Ends the subscription when it goes.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+class Service {
+ public:
+  virtual ~Service() = default;
+
+  virtual std::vector<PolicyView> policies() const = 0;
+  virtual Result<PolicyView> policy(std::string_view name) const = 0;
+  // A missing name or seed is made up. ErrorCode::conflict on a taken name, or when halted and the draft runs.
+  virtual Result<PolicyView> create_policy(policy::Draft draft) = 0;
+  struct Put {
+    PolicyView view;
+    bool created = false;
+  };
+  // Creates or replaces; a missing seed keeps the old one. `if_revision`: ErrorCode::precondition unless it is the
+  // policy's revision now.
+  virtual Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) = 0;
+  // Stops the policy, waits until all of its faults are read back as gone, forgets it. Out-of-reach engine:
+  // ErrorCode::unavailable, the policy is kept, stopped. With wait = false the removal goes on by itself.
+  virtual Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) = 0;
+  virtual Result<PolicyView> start_policy(std::string name) = 0;
+  // Returns once its faults are read back as gone, else ErrorCode::unavailable says what is left.
+  virtual Task<PolicyView> stop_policy(std::string name) = 0;
+  virtual Result<Preview> preview(const policy::Draft& draft) const = 0;
+
+  virtual HaltView halt_state() const = 0;
+  // Durable, then waits until everything is read back clean (ErrorCode::unavailable says what is not).
+  virtual Task<HaltView> halt(std::string reason) = 0;
+  virtual Result<> resume() = 0;
+
+  virtual std::vector<InjectorView> injectors() const = 0;
+  // By id, a prefix of it that is unique, or name.
+  virtual Result<InjectorView> injector(std::string_view id) const = 0;
+  virtual Task<> injector_logs(std::string id, bool follow, std::size_t tail,
+                               std::function<bool(std::string_view)> sink) = 0;
+  enum class InjectorAction { restart, pause, unpause };
+  virtual Task<> act_on_injector(std::string id, InjectorAction action) = 0;
+
+  // Every container that Entropy sees, with what the selector says of it; nullopt: all that Entropy may touch.
+  virtual std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const = 0;
+  virtual std::vector<EndpointView> endpoints() const = 0;
+  virtual ServiceInfo info() const = 0;
+
+  virtual Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const = 0;
+  virtual std::vector<ForecastRow> forecast(std::string_view policy, Time until) const = 0;
+
+  // Events after `after` (0: only new ones) are handed to `on_event` at once, later ones as they come. nullptr when
+  // `after` is too old to be replayed.
+  virtual std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) = 0;
+};
+
+}  // namespace entropy::control

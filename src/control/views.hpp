@@ -1,0 +1,152 @@
+// What the control plane shows of itself: plain values that the API prints.
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/policy.hpp"
+
+namespace entropy::control {
+
+// The first that holds, in the order of the interface: stopped, expired, halted, waiting, degraded, active, armed.
+enum class Phase { stopped, expired, halted, waiting, degraded, active, armed };
+std::string_view to_string(Phase phase);
+
+struct PolicyStatus {
+  Phase phase = Phase::waiting;
+  std::string message;  // in one sentence, why the phase is what it is
+  std::uint64_t targets = 0;
+  std::uint64_t injectors = 0;  // running ones that serve the policy
+  std::uint64_t active = 0;     // faults that hold now, read back
+  std::uint64_t missed = 0;     // since the service started
+  std::optional<Time> next_window;
+  bool operator==(const PolicyStatus&) const = default;
+};
+
+// How one container fares under one policy.
+struct TargetState {
+  std::string id;
+  std::string name;
+  std::string endpoint;
+  bool matched = false;
+  std::string reason;  // why it is not matched, or not served
+  bool operator==(const TargetState&) const = default;
+};
+
+struct PolicyView {
+  policy::Record record;
+  PolicyStatus status;
+  std::vector<TargetState> targets;  // matched ones
+};
+
+struct ActiveFault {
+  std::string policy;
+  std::string failure;
+  std::uint64_t window = 0;
+  Time since;
+  bool operator==(const ActiveFault&) const = default;
+};
+
+enum class InjectorState { starting, running, paused, failed, removing };
+std::string_view to_string(InjectorState state);
+
+struct InjectorView {
+  std::string id;
+  std::string name;
+  std::string endpoint;
+  std::string target_id;
+  std::string target_name;
+  std::vector<std::string> policies;
+  InjectorState state = InjectorState::starting;
+  std::string backend = "none";
+  std::vector<ActiveFault> active;
+  std::string message;
+};
+
+struct HaltView {
+  bool halted = false;
+  std::string reason;
+  std::optional<Time> since;
+};
+
+struct EndpointView {
+  std::string endpoint;
+  bool up = false;
+  std::string message;  // why it is not up
+  std::string name;
+  std::string server_version;
+  std::string api_version;
+  std::string operating_system;
+  std::string kernel_version;
+  std::string architecture;
+  std::uint64_t containers = 0;
+  std::vector<std::string> backends;  // those that injectors have found to work there
+};
+
+enum class Outcome { active, completed, cut_short, missed, failed };
+std::string_view to_string(Outcome outcome);
+
+// One failure on one target during one window.
+struct FaultRecord {
+  std::uint64_t id = 0;  // grows with time; the cursor of a listing
+  std::string policy;
+  std::string target;  // name
+  std::string endpoint;
+  std::string failure;
+  std::uint64_t window = 0;
+  Time planned_start;
+  std::optional<Time> planned_end;
+  std::optional<Time> started;
+  std::optional<Time> ended;
+  Outcome outcome = Outcome::active;
+  std::uint64_t packets = 0;
+  std::string message;
+};
+
+struct FaultQuery {
+  std::string policy;  // empty: any
+  std::string target;
+  std::optional<Time> since;
+  std::optional<Time> until;
+  std::size_t limit = 100;   // at most 1000
+  std::uint64_t cursor = 0;  // only older than this id; 0: from the newest on
+};
+
+// A window that the pure schedule foresees for a target of today.
+struct ForecastRow {
+  std::string policy;
+  std::string target;
+  std::string endpoint;
+  policy::Window window;
+};
+
+struct Preview {
+  std::vector<TargetState> matched;
+  std::vector<TargetState> skipped;  // with reasons
+  std::vector<ForecastRow> windows;  // the first few of each matched target
+};
+
+struct Event {
+  std::uint64_t id = 0;
+  Time time;
+  std::string type;  // "policy.created", "fault.started", ...
+  std::string policy;
+  std::string target;  // name
+  std::string endpoint;
+  boost::json::object data;
+};
+
+struct ServiceInfo {
+  std::string manager_id;
+  std::string version;
+  std::uint64_t policies = 0;
+  std::uint64_t injectors = 0;
+  std::uint64_t active_faults = 0;
+  HaltView halt;
+  std::vector<EndpointView> endpoints;
+};
+
+}  // namespace entropy::control

@@ -1,0 +1,47 @@
+#include "program/report.hpp"
+
+#include "base/text.hpp"
+
+namespace entropy::program {
+namespace {
+
+std::string flag(bool value) { return value ? "true" : "false"; }
+
+std::string fault_fields(const Fault& fault) {
+  std::string out = concat(R"("policy":)", json_string(fault.policy), R"(,"target":)", json_string(fault.target),
+                           R"(,"failure":)", json_string(fault.failure), R"(,"window":)", fault.window,
+                           R"(,"planned_start":")", to_rfc3339(fault.planned_start), '"');
+  if (fault.planned_end != policy::never) append(out, concat(R"(,"planned_end":")", to_rfc3339(fault.planned_end), '"'));
+  if (fault.started != Time{}) append(out, concat(R"(,"started":")", to_rfc3339(fault.started), '"'));
+  return out;
+}
+
+std::string line_of(const State& state) {
+  std::vector<std::string> active;
+  for (const auto& fault : state.active) active.push_back(concat("{", fault_fields(fault), "}"));
+  return concat(R"({"event":"state","revision":)", state.revision, R"(,"version":)", json_string(state.version),
+                R"(,"backend":)", json_string(state.backend), R"(,"paused":)", flag(state.paused), R"(,"leased":)",
+                flag(state.leased), R"(,"clean":)", flag(state.clean), R"(,"active":[)", join(active, ","),
+                R"(],"message":)", json_string(state.message), "}");
+}
+std::string line_of(const FaultStarted& report) {
+  return concat(R"({"event":"fault.started",)", fault_fields(report.fault), R"(,"kernel":)", json_string(report.kernel),
+                "}");
+}
+std::string line_of(const FaultEnded& report) {
+  return concat(R"({"event":"fault.ended",)", fault_fields(report.fault), R"(,"ended":")", to_rfc3339(report.ended),
+                R"(","outcome":")", report.cut_short ? "cut-short" : "completed", R"(","packets":)", report.packets, "}");
+}
+std::string line_of(const FaultFailed& report) {
+  return concat(R"({"event":"fault.failed",)", fault_fields(report.fault), R"(,"message":)",
+                json_string(report.message), "}");
+}
+std::string line_of(const Log& log) { return concat(R"({"event":"log","message":)", json_string(log.message), "}"); }
+
+}  // namespace
+
+std::string to_json_line(const Report& report) {
+  return std::visit([](const auto& value) { return line_of(value); }, report);
+}
+
+}  // namespace entropy::program
