@@ -31,6 +31,13 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
   return args;
 }
 
+// Path and query of the absolute form, too, which every server has to take (RFC 9112, section 3.2.2).
+std::string_view origin_form(std::string_view target) {
+  constexpr std::string_view scheme = "http://";
+  if (!target.starts_with(scheme)) return target;
+  return target.substr(std::min(target.find('/', scheme.size()), target.size()));
+}
+
 Response no_route(std::string_view method, std::string_view path, const std::set<std::string_view>& allowed) {
   const std::string shown = quoted(path.substr(0, 200));
   if (allowed.empty()) return problem(404, concat("there is nothing at ", shown, "; the API begins with /v1"));
@@ -65,7 +72,7 @@ struct Found {
 
 Found find(std::span<const Route> routes, control::Service& service, const Options& options, Request request) {
   Found found{nullptr, {&service, &options, std::move(request), {}, {}}, {}};
-  const std::string_view target = found.call.request.target;
+  const std::string_view target = origin_form(found.call.request.target);
   const auto question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question);
   const std::string method = found.call.request.method == "HEAD" ? "GET" : found.call.request.method;

@@ -97,7 +97,7 @@ TEST(ParseJson, IsStrict) {
 TEST(PrintJson, IsPlainAndReadsBack) {
   const auto value = *parse_json(R"({"p": 0.25, "big": 1e10, "list": [], "deep": {"a": [1, null, true, "x\n"]}})");
   EXPECT_EQ(print_json(value), R"({"p":0.25,"big":10000000000,"list":[],"deep":{"a":[1,null,true,"x\n"]}})");
-  EXPECT_EQ(*parse_json(print_json(value, JsonStyle::indented)), value);
+  EXPECT_EQ(print_json(*parse_json(print_json(value, JsonStyle::indented))), print_json(value));
   EXPECT_EQ(print_json({{"a", {1}}}, JsonStyle::indented), "{\n    \"a\": [\n        1\n    ]\n}");
   EXPECT_EQ(print_json("\xff"), "\"\xef\xbf\xbd\"");
 }

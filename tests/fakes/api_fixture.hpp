@@ -37,7 +37,7 @@ class RunningServer {
   auto on_thread(F action) {
     std::packaged_task<decltype(action())()> task(std::move(action));
     auto result = task.get_future();
-    boost::asio::post(context_, std::move(task));
+    boost::asio::post(context_, [&task] { task(); });
     return result.get();
   }
   // Until the condition, looked at on the server's thread, holds.

@@ -44,13 +44,13 @@ class FakeService final : public Service {
   }
   Result<PolicyView> policy(std::string_view name) const override {
     const auto found = kept.find(name);
-    if (found == kept.end()) return fail(ErrorCode::not_found, concat("no policy named ", quoted(name)));
+    if (found == kept.end()) return fail(ErrorCode::not_found, concat("no policy named ", entropy::quoted(name)));
     return found->second;
   }
   Result<PolicyView> create_policy(policy::Draft draft) override {
     if (draft.policy.name.empty()) draft.policy.name = "made-up";
     if (kept.contains(draft.policy.name)) {
-      return fail(ErrorCode::conflict, concat("the name ", quoted(draft.policy.name), " is taken"));
+      return fail(ErrorCode::conflict, concat("the name ", entropy::quoted(draft.policy.name), " is taken"));
     }
     if (halted.halted && draft.policy.running) return fail(ErrorCode::conflict, "halted: entropy resume ends that");
     return keep(std::move(draft), 1);
@@ -62,7 +62,7 @@ class FakeService final : public Service {
     return Put{keep(std::move(draft), revision + 1), revision == 0};
   }
   Task<> remove_policy(std::string name, bool, std::optional<std::uint64_t>) override {
-    if (!kept.contains(name)) co_return fail(ErrorCode::not_found, concat("no policy named ", quoted(name)));
+    if (!kept.contains(name)) co_return fail(ErrorCode::not_found, concat("no policy named ", entropy::quoted(name)));
     if (rollback_error) co_return fail(*rollback_error);
     kept.erase(name);
     co_return Result<>{};
@@ -95,7 +95,7 @@ class FakeService final : public Service {
     for (const auto& view : injector_views) {
       if (view.id.starts_with(id) || view.name == id) return view;
     }
-    return fail(ErrorCode::not_found, concat("no injector ", quoted(id)));
+    return fail(ErrorCode::not_found, concat("no injector ", entropy::quoted(id)));
   }
   Task<> injector_logs(std::string, bool follow, std::size_t, std::function<bool(std::string_view)> sink) override {
     for (const auto& piece : log_pieces) {
@@ -168,7 +168,7 @@ class FakeService final : public Service {
   }
   Result<PolicyView> set_running(const std::string& name, bool running) {
     const auto found = kept.find(name);
-    if (found == kept.end()) return fail(ErrorCode::not_found, concat("no policy named ", quoted(name)));
+    if (found == kept.end()) return fail(ErrorCode::not_found, concat("no policy named ", entropy::quoted(name)));
     if (running && halted.halted) return fail(ErrorCode::conflict, "halted: entropy resume ends that");
     found->second.record.policy.running = running;
     found->second.status.phase = running ? Phase::armed : Phase::stopped;
