@@ -12,7 +12,8 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 
 constexpr std::string_view bearer = "Authorization: Bearer secret\r\n";
-constexpr std::string_view draft = R"({"name": "slow", "selector": "service=db", "failure": {"latency": {"delay": "250ms"}},
+constexpr std::string_view draft =
+    R"({"name": "slow", "selector": "service=db", "failure": {"latency": {"delay": "250ms"}},
   "frequency": 30, "duration": 10, "probability": "25%", "seed": 42})";
 
 Options with_token() {
@@ -73,8 +74,10 @@ TEST_F(Api, PutCreatesReplacesAndMindsRevisions) {
   EXPECT_EQ(put_if("W/\"2\""), 412);
   EXPECT_EQ(put_if("\"9\", \"2\""), 200);
   EXPECT_EQ(put_if("*"), 200);
-  EXPECT_EQ(ask("PUT", "/v1/policies/new", R"({"selector": "a", "failure": "partition"})",
-                concat(bearer, "If-Match: *\r\n")).status, 412);
+  EXPECT_EQ(
+      ask("PUT", "/v1/policies/new", R"({"selector": "a", "failure": "partition"})", concat(bearer, "If-Match: *\r\n"))
+          .status,
+      412);
   EXPECT_EQ(ask("PUT", "/v1/policies/other", draft).json().at("errors").at(0).at("field"), "name");
   EXPECT_EQ(ask("PUT", "/v1/policies/%2Fetc", R"({"selector": "a", "failure": "partition"})").status, 400);
 }
@@ -99,7 +102,8 @@ TEST_F(Api, DeleteStartStop) {
 }
 
 TEST_F(Api, ProblemDetailsNameEveryField) {
-  const Answer answer = ask("POST", "/v1/policies", R"({"selector": "", "failure": {"latency": {"delay": 5}}, "probability": 2})");
+  const Answer answer =
+      ask("POST", "/v1/policies", R"({"selector": "", "failure": {"latency": {"delay": 5}}, "probability": 2})");
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.headers.at("content-type"), "application/problem+json");
   const auto body = answer.json();
@@ -125,9 +129,11 @@ TEST_F(Api, BodiesAreJson) {
 
 TEST_F(Api, Preview) {
   server.on_thread([&] {
-    server.service.target_states = {{"1", "web", "local", true, ""}, {"2", "db", "local", false, "service=web does not hold"}};
+    server.service.target_states = {{"1", "web", "local", true, ""},
+                                    {"2", "db", "local", false, "service=web does not hold"}};
   });
-  const auto body = ask("POST", "/v1/policies:preview", R"({"selector": "service=web", "failure": "partition"})").json();
+  const auto body =
+      ask("POST", "/v1/policies:preview", R"({"selector": "service=web", "failure": "partition"})").json();
   EXPECT_EQ(body.at("matched").at(0).at("name"), "web");
   EXPECT_EQ(body.at("skipped").at(0).at("reason"), "service=web does not hold");
   EXPECT_EQ(body.at("windows").at(0).at("planned_start"), "1970-01-01T00:00:05Z");
@@ -137,9 +143,16 @@ TEST_F(Api, Preview) {
 
 TEST_F(Api, Injectors) {
   server.on_thread([&] {
-    server.service.injector_views = {{"abc123", "entropy-web", "local", "c0ffee", "web", {"slow"},
-                                      control::InjectorState::running, "netem",
-                                      {{"slow", "latency", 4, Time(1s)}}, ""}};
+    server.service.injector_views = {{"abc123",
+                                      "entropy-web",
+                                      "local",
+                                      "c0ffee",
+                                      "web",
+                                      {"slow"},
+                                      control::InjectorState::running,
+                                      "netem",
+                                      {{"slow", "latency", 4, Time(1s)}},
+                                      ""}};
     server.service.log_pieces = {"one\n", "two\n"};
   });
   const auto list = get("/v1/injectors").json();
@@ -191,7 +204,8 @@ TEST_F(Api, FaultsComeInPages) {
   const auto last = get("/v1/faults?limit=2&cursor=2").json();
   EXPECT_EQ(last.at("items").at(0).at("window"), 1);
   EXPECT_TRUE(last.at("next").is_null());
-  for (const std::string_view bad : {"limit=0", "limit=2000", "limit=x", "cursor=x", "since=yesterday", "limit=1&limit=2"}) {
+  for (const std::string_view bad :
+       {"limit=0", "limit=2000", "limit=x", "cursor=x", "since=yesterday", "limit=1&limit=2"}) {
     EXPECT_EQ(get(concat("/v1/faults?", bad)).status, 400) << bad;
   }
 }
@@ -284,7 +298,7 @@ TEST_F(Api, AnExceptionIsOneAnswerAndNotTheEnd) {
 
 TEST_F(Api, UnixSocket) {
   const Address& address = server.addresses.at(1);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(address.path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0660U);
   Wire wire(address);

@@ -10,7 +10,8 @@ Read<boost::json::value> read_json(const Request& request) {
   const std::string_view type = request.header("Content-Type");
   const std::string_view media = trim(type.substr(0, type.find(';')));
   if (!media.empty() && media != "application/json" && !media.ends_with("+json")) {
-    return std::unexpected(problem(415, concat("the body is read as application/json, not ", quoted(media.substr(0, 80)))));
+    return std::unexpected(
+        problem(415, concat("the body is read as application/json, not ", quoted(media.substr(0, 80)))));
   }
   auto value = policy::parse_json(request.body);
   if (!value) return std::unexpected(problem(400, value.error().message));
@@ -41,7 +42,8 @@ Read<std::optional<Time>> read_time(const Call& call, std::string_view name, Way
     const Time now = SystemClock().now();
     return way == Way::ago ? now - *duration : now + *duration;
   }
-  return std::unexpected(bad_field(std::string(name), concat(quoted(*text), " is neither a time as in "
+  return std::unexpected(bad_field(std::string(name), concat(quoted(*text),
+                                                             " is neither a time as in "
                                                              "2026-11-22T10:00:00Z nor a duration as in 10m")));
 }
 

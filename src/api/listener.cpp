@@ -30,7 +30,7 @@ Result<Generic::endpoint> tcp_endpoint(const asio::any_io_executor& executor, co
 
 // A socket file that nobody listens on is what a killed service leaves.
 Result<> remove_stale_socket(const Address& address) {
-  struct stat status {};
+  struct stat status{};
   if (::lstat(address.path.c_str(), &status) != 0) return {};
   if (!S_ISSOCK(status.st_mode)) return fail(cannot_listen(address, "there is a file that is not a socket"));
   asio::io_context context;
@@ -76,7 +76,8 @@ Result<Listener> open_listener(const asio::any_io_executor& executor, const Addr
   if (!error && !is_unix) listener.acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) listener.acceptor.bind(*endpoint, error);
   // Nobody can connect before `listen`, so there is no moment with another mode.
-  if (!error && is_unix && ::chmod(address.path.c_str(), 0660) != 0) error.assign(errno, boost::system::system_category());
+  if (!error && is_unix && ::chmod(address.path.c_str(), 0660) != 0)
+    error.assign(errno, boost::system::system_category());
   if (!error) listener.acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return fail(cannot_listen(address, error.message(), mend_for(error)));
   if (!is_unix) listener.address.port = bound_port(listener);

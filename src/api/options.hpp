@@ -12,7 +12,7 @@ struct Limits {
   std::size_t header_bytes = 16 * 1024;
   std::size_t body_bytes = 1024 * 1024;
   std::size_t connections = 256;
-  std::size_t queued_events = 1000;  // per client of /events; one that lags further behind is dropped
+  std::size_t queued_events = 1000;             // per client of /events; one that lags further behind is dropped
   std::chrono::milliseconds idle{30'000};       // for a whole request to arrive, for each write to get on
   std::chrono::milliseconds heartbeat{15'000};  // between comments on a quiet event stream
 };

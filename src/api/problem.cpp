@@ -7,16 +7,26 @@ namespace {
 
 unsigned status_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::invalid: return 400;
-    case ErrorCode::not_found: return 404;
-    case ErrorCode::conflict: return 409;
-    case ErrorCode::precondition: return 412;
-    case ErrorCode::permission: return 403;
-    case ErrorCode::unavailable: return 503;
-    case ErrorCode::unsupported: return 501;
-    case ErrorCode::timeout: return 503;
-    case ErrorCode::protocol: return 502;
-    case ErrorCode::internal: return 500;
+    case ErrorCode::invalid:
+      return 400;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::conflict:
+      return 409;
+    case ErrorCode::precondition:
+      return 412;
+    case ErrorCode::permission:
+      return 403;
+    case ErrorCode::unavailable:
+      return 503;
+    case ErrorCode::unsupported:
+      return 501;
+    case ErrorCode::timeout:
+      return 503;
+    case ErrorCode::protocol:
+      return 502;
+    case ErrorCode::internal:
+      return 500;
   }
   return 500;
 }

@@ -56,13 +56,14 @@ void turn_away(asio::generic::stream_protocol::socket socket) {
 Result<> check_exposure(const Address& address, const Options& options) {
   if (is_local(address)) return {};
   if (!options.no_tls) {
-    return fail(ErrorCode::invalid,
-                concat(to_string(address), " is not loopback, and this version has no TLS: --no-tls allows plain TCP "
+    return fail(ErrorCode::invalid, concat(to_string(address),
+                                           " is not loopback, and this version has no TLS: --no-tls allows plain TCP "
                                            "in a network that you trust"));
   }
   spdlog::warn("{} is plain TCP beyond this host: whoever can listen in on the network sees the token",
                to_string(address));
-  if (options.no_auth) spdlog::warn("{} needs no token: whoever reaches it can break your containers", to_string(address));
+  if (options.no_auth)
+    spdlog::warn("{} needs no token: whoever reaches it can break your containers", to_string(address));
   return {};
 }
 

@@ -123,12 +123,9 @@ json::object to_json(const control::Preview& preview) {
 }
 
 json::object to_json(const control::ServiceInfo& info) {
-  return {{"manager_id", info.manager_id},
-          {"version", info.version},
-          {"policies", info.policies},
-          {"injectors", info.injectors},
-          {"active_faults", info.active_faults},
-          {"halt", to_json(info.halt)},
+  return {{"manager_id", info.manager_id},       {"version", info.version},
+          {"policies", info.policies},           {"injectors", info.injectors},
+          {"active_faults", info.active_faults}, {"halt", to_json(info.halt)},
           {"endpoints", to_json(info.endpoints)}};
 }
 

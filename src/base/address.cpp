@@ -9,8 +9,8 @@ namespace entropy {
 namespace {
 
 std::unexpected<Error> bad_address(std::string_view text, std::string_view why) {
-  return fail(ErrorCode::invalid, concat(quoted(text), " is not an address: ", why,
-                                         " (use tcp://HOST:PORT or unix:///PATH)"));
+  return fail(ErrorCode::invalid,
+              concat(quoted(text), " is not an address: ", why, " (use tcp://HOST:PORT or unix:///PATH)"));
 }
 
 // What follows the host: nothing, or ":PORT".
@@ -36,7 +36,8 @@ Result<Address> parse_tcp(std::string_view text, std::string_view rest, std::uin
     after_host = rest.substr(colon);
   }
   if (address.host.empty()) return bad_address(text, "the host is missing");
-  if (address.host.find_first_of("/@?# ") != std::string::npos) return bad_address(text, "the host has a strange character");
+  if (address.host.find_first_of("/@?# ") != std::string::npos)
+    return bad_address(text, "the host has a strange character");
   const auto port = parse_port(text, after_host, default_port);
   if (!port) return fail(port.error());
   address.port = *port;
@@ -51,7 +52,8 @@ Result<Address> parse_address(std::string_view text, std::uint16_t default_port)
   if (text.starts_with(unix_scheme)) {
     const std::string_view path = text.substr(unix_scheme.size());
     if (!path.starts_with('/')) return bad_address(text, "the path of a Unix socket begins with /");
-    if (path.size() > longest_path) return bad_address(text, "the path of a Unix socket is at most 107 characters long");
+    if (path.size() > longest_path)
+      return bad_address(text, "the path of a Unix socket is at most 107 characters long");
     return Address{Address::Kind::unix_socket, "", 0, std::string(path)};
   }
   for (const std::string_view scheme : {"tcp://", "http://"}) {

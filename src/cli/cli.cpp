@@ -49,13 +49,15 @@ std::string complaint(const CLI::App& app, const Commands& commands, const CLI::
   if (left.empty()) return "";
   const std::string_view word = std::string_view(left.front()).substr(0, left.front().find('='));
   if (word.starts_with('-')) return concat("unknown option ", word, hint(word, option_names(app, command)));
-  if (command == nullptr) return concat("unknown command ", quoted(word), hint(word, commands.names()), " (entropy --help)");
+  if (command == nullptr)
+    return concat("unknown command ", quoted(word), hint(word, commands.names()), " (entropy --help)");
   return concat(command->get_name(), " takes no further argument ", quoted(word), ": see entropy ", command->get_name(),
                 " --help");
 }
 
 // --help and --version are answered on `out`; everything else that CLI11 throws is wrong usage.
-int answer_parse_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error, const Context& context) {
+int answer_parse_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error,
+                       const Context& context) {
   if (error.get_exit_code() == 0) return app.exit(error, context.console.out, context.console.err);
   const std::string of = command == nullptr ? "" : concat(command->get_name(), " ");
   return context.usage(concat(error.what(), " (see entropy ", of, "--help)"));
@@ -73,8 +75,9 @@ int run_cli(const std::vector<std::string>& args, Console& console, const Progra
   CLI::App app("Makes chosen failures happen to Docker containers, on a schedule, and takes them back.", "entropy");
   app.require_subcommand(0, 1);
   app.allow_extras();
-  app.footer("Example:\n  entropy create --failure latency -o delay=200ms --frequency 10 --probability .25 "
-             "--criteria service=ping\n\nEvery command has its own --help.");
+  app.footer(
+      "Example:\n  entropy create --failure latency -o delay=200ms --frequency 10 --probability .25 "
+      "--criteria service=ping\n\nEvery command has its own --help.");
   Commands commands(app);
   add_globals(app, context.globals, program);
   add_manage_command(commands);

@@ -26,14 +26,15 @@ struct Client::Connection {
 namespace {
 
 Error broken(const Address& address, const error_code& error) {
-  return {ErrorCode::unavailable, concat("the connection to Entropy at ", to_string(address), " broke: ", error.message())};
+  return {ErrorCode::unavailable,
+          concat("the connection to Entropy at ", to_string(address), " broke: ", error.message())};
 }
 
 Error unreachable(const Address& address, const error_code& error) {
   std::string why = error.message();
   if (!why.empty() && why[0] >= 'A' && why[0] <= 'Z') why[0] = static_cast<char>(why[0] - 'A' + 'a');
-  return {ErrorCode::unavailable, concat("cannot reach Entropy at ", to_string(address), ": ", why,
-                                         " (is `entropy manage` running? see -H)")};
+  return {ErrorCode::unavailable,
+          concat("cannot reach Entropy at ", to_string(address), ": ", why, " (is `entropy manage` running? see -H)")};
 }
 
 error_code connect(const Address& address, asio::io_context& context, asio::generic::stream_protocol::socket& socket) {
@@ -60,14 +61,22 @@ std::string host_header(const Address& address) {
 
 ErrorCode code_of(unsigned status) {
   switch (status) {
-    case 400: return ErrorCode::invalid;
-    case 401: return ErrorCode::permission;
-    case 403: return ErrorCode::permission;
-    case 404: return ErrorCode::not_found;
-    case 409: return ErrorCode::conflict;
-    case 412: return ErrorCode::precondition;
-    case 503: return ErrorCode::unavailable;
-    default: return ErrorCode::protocol;
+    case 400:
+      return ErrorCode::invalid;
+    case 401:
+      return ErrorCode::permission;
+    case 403:
+      return ErrorCode::permission;
+    case 404:
+      return ErrorCode::not_found;
+    case 409:
+      return ErrorCode::conflict;
+    case 412:
+      return ErrorCode::precondition;
+    case 503:
+      return ErrorCode::unavailable;
+    default:
+      return ErrorCode::protocol;
   }
 }
 
@@ -97,13 +106,15 @@ Result<> Client::send(Connection& connection, std::string_view method, std::stri
   connection.parser.body_limit(boost::none);
   http::read_header(connection.socket, connection.buffer, connection.parser, error);
   if (error) return fail(broken(address_, error));
-  if (debug_ != nullptr) *debug_ << concat("entropy: ", method, " ", target, " -> ", connection.parser.get().result_int(), "\n");
+  if (debug_ != nullptr)
+    *debug_ << concat("entropy: ", method, " ", target, " -> ", connection.parser.get().result_int(), "\n");
   return {};
 }
 
 Result<json::value> Client::call(std::string_view method, std::string_view target, const json::value& body) const {
   Connection connection;
-  const auto sent = send(connection, method, target, "application/json", body.is_null() ? "" : policy::print_json(body));
+  const auto sent =
+      send(connection, method, target, "application/json", body.is_null() ? "" : policy::print_json(body));
   if (!sent) return fail(sent.error());
   error_code error;
   http::read(connection.socket, connection.buffer, connection.parser, error);
@@ -142,19 +153,22 @@ Result<> Client::stream(std::string_view target, std::string_view accept,
 Error Client::refusal(unsigned status, std::string_view body) const {
   if (status == 401) {
     const std::string_view state = token_.value.empty() ? "no token found" : "the token is refused";
-    return {ErrorCode::permission, concat(state, " (looked in: ", token_.source,
-                                          "); --token or ENTROPY_TOKEN gives it, or run as the user of `entropy manage`")};
+    return {ErrorCode::permission,
+            concat(state, " (looked in: ", token_.source,
+                   "); --token or ENTROPY_TOKEN gives it, or run as the user of `entropy manage`")};
   }
   const auto value = policy::parse_json(body);
   const auto* object = value ? value->if_object() : nullptr;
   if (object == nullptr) {
-    return {ErrorCode::protocol, concat(to_string(address_), " answered ", status, " and no problem details: is it Entropy?")};
+    return {ErrorCode::protocol,
+            concat(to_string(address_), " answered ", status, " and no problem details: is it Entropy?")};
   }
   Error error{code_of(status), text_of(*object, "detail")};
   const auto* fields = object->if_contains("errors");
   if (fields == nullptr || !fields->is_array()) return error;
   for (const auto& each : fields->get_array()) {
-    if (each.is_object()) error.fields.push_back({text_of(each.get_object(), "field"), text_of(each.get_object(), "message")});
+    if (each.is_object())
+      error.fields.push_back({text_of(each.get_object(), "field"), text_of(each.get_object(), "message")});
   }
   return error;
 }

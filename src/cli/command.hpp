@@ -57,11 +57,11 @@ void add_list_option(CLI::App& command, const std::string& flags, std::vector<st
                      const std::string& description, const std::string& value_name);
 
 void add_manage_command(Commands& commands);
-void add_policy_commands(Commands& commands);   // create rm start stop
-void add_list_commands(Commands& commands);     // ls lsi inspect
-void add_watch_commands(Commands& commands);    // events faults logs
-void add_halt_commands(Commands& commands);     // halt resume
-void add_lookup_commands(Commands& commands);   // match failures
-void add_system_commands(Commands& commands);   // doctor version info
+void add_policy_commands(Commands& commands);  // create rm start stop
+void add_list_commands(Commands& commands);    // ls lsi inspect
+void add_watch_commands(Commands& commands);   // events faults logs
+void add_halt_commands(Commands& commands);    // halt resume
+void add_lookup_commands(Commands& commands);  // match failures
+void add_system_commands(Commands& commands);  // doctor version info
 
 }  // namespace entropy::cli

@@ -8,9 +8,9 @@
 namespace entropy::cli {
 
 struct Console {
-  std::ostream& out;      // data
-  std::ostream& err;      // everything else
-  std::size_t width = 0;  // of the terminal, in columns; 0: tables are not shortened
+  std::ostream& out;                            // data
+  std::ostream& err;                            // everything else
+  std::size_t width = 0;                        // of the terminal, in columns; 0: tables are not shortened
   std::function<std::string(const char*)> env;  // empty where not set
   bool is_root = false;                         // where the data directory is by default
 };

@@ -33,7 +33,8 @@ std::vector<std::string> keys_of(const json::value& value) {
 }
 
 std::unexpected<Error> no_field(const json::value& object, std::string_view path) {
-  return fail(ErrorCode::invalid, concat("there is no field ", quoted(path), did_you_mean(path, keys_of(object))));
+  return fail(ErrorCode::invalid,
+              concat("there is no field ", quoted(path), did_you_mean(snake_case(path), keys_of(object))));
 }
 
 // What stands between {{ and }}.
@@ -43,7 +44,8 @@ Result<std::string> evaluate(std::string_view expression, const json::value& obj
   if (as_json) rest = trim(rest.substr(5));
   if (rest == "." && as_json) return policy::print_json(object);
   if (!rest.starts_with('.') || rest.size() < 2) {
-    return fail(ErrorCode::invalid, concat("the template {{", expression, "}} is not understood: {{.Field}} and {{json .}} are"));
+    return fail(ErrorCode::invalid,
+                concat("the template {{", expression, "}} is not understood: {{.Field}} and {{json .}} are"));
   }
   const auto* value = find_field(object, rest.substr(1));
   if (value == nullptr) return no_field(object, rest.substr(1));
@@ -90,7 +92,9 @@ std::string field_text(const json::value* value) {
   return join(texts, ",");
 }
 
-std::string field_text(const json::value& object, std::string_view path) { return field_text(find_field(object, path)); }
+std::string field_text(const json::value& object, std::string_view path) {
+  return field_text(find_field(object, path));
+}
 
 Result<std::string> expand_template(std::string_view text, const json::value& object) {
   std::string out;

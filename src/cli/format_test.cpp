@@ -26,7 +26,8 @@ TEST(Table, AlignsAndFits) {
   const std::vector<Row> rows = {{"a", "0123456789abcdef"}, {"größe", "x\ny"}};
   EXPECT_EQ(format_table(columns, rows, 0), "NAME   TEXT\na      0123456789abcdef\ngröße  x y\n");
   EXPECT_EQ(format_table(columns, rows, 16), "NAME   TEXT\na      01234567…\ngröße  x y\n");
-  EXPECT_EQ(format_table(columns, rows, 3), "NAME   TEXT\na      0123456…\ngröße  x y\n");
+  EXPECT_EQ(format_table(columns, rows, 3), "NAME   TEXT\na      01234…\ngröße  x y\n");
+  EXPECT_EQ(format_table({{"NAME"}, {"MESSAGE", true, true}}, {{"a", ""}}, 0), "NAME\na\n");
   EXPECT_EQ(format_table(columns, {}, 0), "NAME  TEXT\n");
 }
 

@@ -23,7 +23,8 @@ struct Layout {
 };
 
 // Prints those objects of the array that pass the filters. Wrong filters and templates are wrong usage.
-int print_list(const Context& context, const boost::json::value& list, const ListOptions& options, const Layout& layout);
+int print_list(const Context& context, const boost::json::value& list, const ListOptions& options,
+               const Layout& layout);
 
 // The first 12 characters of an identifier, unless `no_trunc`.
 std::string short_id(const std::string& id, bool no_trunc);

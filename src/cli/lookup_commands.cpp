@@ -37,7 +37,7 @@ void add_match(Commands& commands) {
       "entropy match 'service=web,tier notin (gold)'", [given](const Context& context) {
         const std::string path = concat("/v1/targets", print_query({{"selector", given->selector}}));
         const bool no_trunc = given->list.no_trunc;
-        const Layout layout{{{"CONTAINER ID"}, {"NAME", true}, {"ENDPOINT", true}, {"MATCHED"}, {"REASON", true}},
+        const Layout layout{{{"CONTAINER ID"}, {"NAME", true}, {"ENDPOINT", true}, {"MATCHED"}, {"REASON", true, true}},
                             [no_trunc](const json::value& target) {
                               return Row{short_id(field_text(target, "id"), no_trunc), field_text(target, "name"),
                                          field_text(target, "endpoint"), is_matched(target) ? "yes" : "no",
@@ -69,18 +69,20 @@ void print_failure(std::ostream& out, const json::value& kind) {
 
 void add_failures(Commands& commands) {
   const auto list = std::make_shared<ListOptions>();
-  CLI::App& command = commands.add("failures", "list the failures with their parameters", "entropy failures", [list](const Context& context) {
-    return context.call("GET", "/v1/failures", nullptr, [&](const json::value& kinds) {
-      if (list->format != "table" || list->quiet || !kinds.is_array()) {
-        return print_list(context, kinds, *list, {{}, {}, [](const json::value& kind) { return field_text(kind, "name"); }});
-      }
-      for (bool first = true; const auto& kind : kinds.get_array()) {
-        context.console.out << (std::exchange(first, false) ? "" : "\n");
-        print_failure(context.console.out, kind);
-      }
-      return done;
-    });
-  });
+  CLI::App& command = commands.add(
+      "failures", "list the failures with their parameters", "entropy failures", [list](const Context& context) {
+        return context.call("GET", "/v1/failures", nullptr, [&](const json::value& kinds) {
+          if (list->format != "table" || list->quiet || !kinds.is_array()) {
+            return print_list(context, kinds, *list,
+                              {{}, {}, [](const json::value& kind) { return field_text(kind, "name"); }});
+          }
+          for (bool first = true; const auto& kind : kinds.get_array()) {
+            context.console.out << (std::exchange(first, false) ? "" : "\n");
+            print_failure(context.console.out, kind);
+          }
+          return done;
+        });
+      });
   command.add_flag("-q,--quiet", list->quiet, "names alone");
   add_format_option(command, list->format);
 }

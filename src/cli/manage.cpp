@@ -65,15 +65,20 @@ void add_manage_command(Commands& commands) {
         const auto options = complete(*given, context);
         return options ? context.program.manage(*options) : context.usage(options.error().message);
       });
-  command.add_option("ENDPOINT", given->options.endpoints, "Docker engines (DOCKER_HOST, else unix:///var/run/docker.sock)");
-  command.add_option("--data-dir", given->options.data_dir, "where policies, history and token are kept")->type_name("DIR");
+  command.add_option("ENDPOINT", given->options.endpoints,
+                     "Docker engines (DOCKER_HOST, else unix:///var/run/docker.sock)");
+  command.add_option("--data-dir", given->options.data_dir, "where policies, history and token are kept")
+      ->type_name("DIR");
   command.add_option("--scope", given->options.scope, "touch only containers that this selects")->type_name("SELECTOR");
-  command.add_flag("--require-opt-in", given->options.require_opt_in, "touch only containers labelled entropy.enable=true");
+  command.add_flag("--require-opt-in", given->options.require_opt_in,
+                   "touch only containers labelled entropy.enable=true");
   command.add_option("--lease", given->lease, "injectors undo everything after so long without the service (30s)")
       ->type_name("DURATION");
   command.add_flag("--no-auth", given->options.no_auth, "ask for no token; Host and Origin are checked instead");
-  add_list_option(command, "--allow-host", given->options.allow_hosts, "a further name that Host and Origin may have", "NAME");
-  command.add_flag("--no-tls", given->options.no_tls, "listen beyond loopback in plain text, in a network that you trust");
+  add_list_option(command, "--allow-host", given->options.allow_hosts, "a further name that Host and Origin may have",
+                  "NAME");
+  command.add_flag("--no-tls", given->options.no_tls,
+                   "listen beyond loopback in plain text, in a network that you trust");
   command.add_option("--log-format", given->log_format, "text or json")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}));

@@ -50,15 +50,17 @@ int create(const Context& context, const Draft& draft) {
 
 void add_create(Commands& commands) {
   const auto draft = std::make_shared<Draft>();
-  CLI::App& command = commands.add(
-      "create", "create a policy: a failure, whom it is for, when and how often; prints its name",
-      "entropy create --name demo -e latency -o delay=200ms -f 10 -p .25 -c service=ping",
-      [draft](const Context& context) { return create(context, *draft); });
-  const auto field = [&](const std::string& flags, const std::string& name, const std::string& type, const std::string& text) {
+  CLI::App& command =
+      commands.add("create", "create a policy: a failure, whom it is for, when and how often; prints its name",
+                   "entropy create --name demo -e latency -o delay=200ms -f 10 -p .25 -c service=ping",
+                   [draft](const Context& context) { return create(context, *draft); });
+  const auto field = [&](const std::string& flags, const std::string& name, const std::string& type,
+                         const std::string& text) {
     return command.add_option(flags, draft->fields[name], text)->type_name(type);
   };
   field("--name", "name", "NAME", "the policy's name; without one it gets two words");
-  field("-c,--criteria,--selector", "selector", "SELECTOR", "which containers: service=db, '@name=web-*', 'tier in (a,b)'")
+  field("-c,--criteria,--selector", "selector", "SELECTOR",
+        "which containers: service=db, '@name=web-*', 'tier in (a,b)'")
       ->required();
   command.add_option("-e,--failure", draft->failure, "what goes wrong; entropy failures lists them")
       ->type_name("NAME")
@@ -96,13 +98,14 @@ std::string policy_path(const std::string& name) { return concat("/v1/policies/"
 
 void add_state_command(Commands& commands, const std::string& verb, const std::string& description) {
   const auto names = std::make_shared<std::vector<std::string>>();
-  CLI::App& command = commands.add(verb, description, concat("entropy ", verb, " demo"), [names, verb](const Context& context) {
-    return for_each_name(context, *names, [&](const Client& client, const std::string& name) -> Result<> {
-      const auto answer = client.call("POST", concat(policy_path(name), "/", verb));
-      if (!answer) return fail(answer.error());
-      return {};
-    });
-  });
+  CLI::App& command =
+      commands.add(verb, description, concat("entropy ", verb, " demo"), [names, verb](const Context& context) {
+        return for_each_name(context, *names, [&](const Client& client, const std::string& name) -> Result<> {
+          const auto answer = client.call("POST", concat(policy_path(name), "/", verb));
+          if (!answer) return fail(answer.error());
+          return {};
+        });
+      });
   command.add_option("NAME", *names, "policies")->required();
 }
 

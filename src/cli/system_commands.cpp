@@ -34,7 +34,7 @@ class Diagnosis {
 
 void examine_docker_socket(Diagnosis& diagnosis) {
   constexpr const char* path = "/var/run/docker.sock";
-  struct stat status {};
+  struct stat status{};
   if (::stat(path, &status) != 0) {
     diagnosis.note(concat("no ", path, " on this host (fine where the engine is elsewhere)"));
   } else if (::access(path, R_OK | W_OK) != 0) {
@@ -99,8 +99,8 @@ int show_version(const Context& context) {
   context.console.out << concat("client   ", context.program.version, "\n") << std::flush;
   const auto version = client->call("GET", "/version");
   if (!version) return context.report(version.error());
-  context.console.out << concat("service  ", field_text(*version, "version"), " (API ", field_text(*version, "api_version"),
-                                ") at ", to_string(client->address()), "\n");
+  context.console.out << concat("service  ", field_text(*version, "version"), " (API ",
+                                field_text(*version, "api_version"), ") at ", to_string(client->address()), "\n");
   return done;
 }
 
@@ -118,25 +118,27 @@ void print_info(std::ostream& out, const json::value& info) {
   if (endpoints == nullptr || !endpoints->is_array()) return;
   for (const auto& each : endpoints->get_array()) {
     const bool up = field_text(each, "up") == "true";
-    out << concat("Endpoint:       ", field_text(each, "endpoint"), up ? " (up)" : " (down: ",
-                  up ? "" : field_text(each, "message"), up ? "\n" : ")\n");
+    out << concat("Endpoint:       ", field_text(each, "endpoint"),
+                  up ? " (up)" : " (down: ", up ? "" : field_text(each, "message"), up ? "\n" : ")\n");
   }
 }
 
 }  // namespace
 
 void add_system_commands(Commands& commands) {
-  commands.add("doctor", "say what this host, the service and its engines can do, and what is missing", "entropy doctor",
-               run_doctor);
+  commands.add("doctor", "say what this host, the service and its engines can do, and what is missing",
+               "entropy doctor", run_doctor);
   commands.add("version", "show the versions of client and service", "entropy version", show_version);
   const auto format = std::make_shared<std::string>("text");
-  CLI::App& info = commands.add("info", "show the service at a glance", "entropy info", [format](const Context& context) {
-    return context.call("GET", "/info", nullptr, [&](const json::value& answer) {
-      if (*format != "text") return print_list(context, json::array{answer}, {.format = *format, .filters = {}}, {});
-      print_info(context.console.out, answer);
-      return done;
-    });
-  });
+  CLI::App& info =
+      commands.add("info", "show the service at a glance", "entropy info", [format](const Context& context) {
+        return context.call("GET", "/info", nullptr, [&](const json::value& answer) {
+          if (*format != "text")
+            return print_list(context, json::array{answer}, {.format = *format, .filters = {}}, {});
+          print_info(context.console.out, answer);
+          return done;
+        });
+      });
   info.add_option("--format", *format, "text, json or a template")->type_name("FORMAT");
 }
 

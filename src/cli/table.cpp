@@ -7,7 +7,7 @@ namespace entropy::cli {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t narrowest = 8;
+constexpr std::size_t narrowest = 6;
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
@@ -37,6 +37,15 @@ void fit(const std::vector<Column>& columns, std::vector<std::size_t>& widths, s
   }
 }
 
+void hide_empty(std::vector<Column>& columns, std::vector<Row>& rows) {
+  for (std::size_t i = columns.size(); i-- > 0;) {
+    const auto empty = [i](const Row& row) { return row[i].empty(); };
+    if (!columns[i].may_hide || !std::ranges::all_of(rows, empty)) continue;
+    columns.erase(columns.begin() + static_cast<std::ptrdiff_t>(i));
+    for (auto& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
 std::string format_row(const Row& row, const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t i = 0; i < row.size(); ++i) {
@@ -63,7 +72,8 @@ std::string shorten(std::string_view text, std::size_t width) {
   return std::string(text.substr(0, bytes)) + "…";
 }
 
-std::string format_table(const std::vector<Column>& columns, const std::vector<Row>& rows, std::size_t width) {
+std::string format_table(std::vector<Column> columns, std::vector<Row> rows, std::size_t width) {
+  hide_empty(columns, rows);
   Row titles;
   std::vector<std::size_t> widths;
   for (const auto& column : columns) {

@@ -39,13 +39,20 @@ void print_object(std::string& out, const json::object& object, std::size_t inde
 
 void print(std::string& out, const json::value& value, std::size_t indent, JsonStyle style) {
   switch (value.kind()) {
-    case json::kind::null: return append(out, "null");
-    case json::kind::bool_: return append(out, value.get_bool() ? "true" : "false");
-    case json::kind::int64: return append(out, value.get_int64());
-    case json::kind::uint64: return append(out, value.get_uint64());
-    case json::kind::double_: return append(out, to_string(value.get_double()));
-    case json::kind::string: return append(out, json_string(value.get_string()));
-    case json::kind::object: return print_object(out, value.get_object(), indent, style);
+    case json::kind::null:
+      return append(out, "null");
+    case json::kind::bool_:
+      return append(out, value.get_bool() ? "true" : "false");
+    case json::kind::int64:
+      return append(out, value.get_int64());
+    case json::kind::uint64:
+      return append(out, value.get_uint64());
+    case json::kind::double_:
+      return append(out, to_string(value.get_double()));
+    case json::kind::string:
+      return append(out, json_string(value.get_string()));
+    case json::kind::object:
+      return print_object(out, value.get_object(), indent, style);
     case json::kind::array:
       return print_entries(out, value.get_array(), "[]", indent, style,
                            [&](const json::value& entry) { print(out, entry, indent + 1, style); });
