@@ -66,6 +66,7 @@ struct ContainerSpec {
   std::vector<std::string> security_options;
   bool read_only_root = false;
   bool open_stdin = false;
+  bool auto_remove = false;  // the engine removes it when it has ended
   std::int64_t memory_bytes = 0;  // 0: no limit
   std::int64_t pids_limit = 0;    // 0: no limit
   std::map<std::string, std::string> log_options;  // of the json-file driver; empty: the engine's default driver
