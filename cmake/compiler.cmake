@@ -40,3 +40,6 @@ function(entropy_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
 endfunction()
+
+# Logging: the shared fmt and spdlog of Debian.
+find_package(spdlog REQUIRED)

@@ -81,7 +81,7 @@ void add_needs(Needs& needs, const Desired& desired, const Observed& observed, c
 // The one to keep of a namespace's injectors; the others are surplus.
 const ObservedInjector* usable(const Observed& observed, const Need& need, std::string_view endpoint) {
   for (const auto& injector : observed.injectors) {
-    if (injector.endpoint == endpoint && injector.running && !injector.other_version &&
+    if (injector.endpoint == endpoint && injector.running && !injector.other_version && !injector.silent &&
         injector.target_id == need.owner->container.id && injector.target_started == need.owner->started_at) {
       return &injector;
     }
@@ -107,7 +107,7 @@ bool rolled_back(const ObservedInjector& injector) {
 void dismiss(std::vector<Action>& actions, const Observed& observed, const ObservedInjector& injector, bool needed) {
   const auto* owner = find_container(observed, injector.endpoint, injector.target_id);
   const bool same_start = owner != nullptr && owner->started_at == injector.target_started;
-  if (injector.running && same_start && !needed && !injector.other_version) {
+  if (injector.running && same_start && !needed && !injector.other_version && !injector.silent) {
     if (!injector.attached) return actions.push_back(AttachInjector{injector.endpoint, injector.id});
     if (injector.sent_revision == 0 || !injector.sent.empty()) {
       return actions.push_back(SendProgram{injector.endpoint, injector.id, {}});
@@ -119,6 +119,7 @@ void dismiss(std::vector<Action>& actions, const Observed& observed, const Obser
   else if (owner == nullptr) reason = "its target is gone";
   else if (!same_start) reason = "its target was restarted";
   else if (injector.other_version) reason = "it is of another version";
+  else if (injector.silent) reason = "it does not answer";
   else if (needed) reason = "another injector serves its target";
   actions.push_back(RemoveInjector{injector.endpoint, injector.id, injector.target_id, std::move(reason)});
 }

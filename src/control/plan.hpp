@@ -48,6 +48,7 @@ struct ObservedInjector {
   bool running = false;
   bool other_version = false;
   bool attached = false;
+  bool silent = false;  // has not answered to its program in time
   std::uint64_t sent_revision = 0;  // of the program handed over last; 0: none on this connection
   std::vector<program::Entry> sent;
   std::optional<program::State> state;  // as reported last
