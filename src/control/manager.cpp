@@ -210,7 +210,7 @@ Task<PolicyView> Manager::stop_policy(std::string name) {
     if (!saved) co_return fail(saved.error());
   }
   const auto clean = co_await wait_clean(name);
-  if (!clean) co_return fail(context(concat("stopped, but not rolled back everywhere"), clean.error()));
+  if (!clean) co_return fail(context("stopped, but not rolled back everywhere", clean.error()));
   co_return view_now(name);
 }
 
@@ -221,7 +221,7 @@ Task<> Manager::wait_clean(std::string policy) {
     const auto left = reconciler_.not_clean(policy);
     if (!left) co_return Result<>();
     const auto now = std::chrono::steady_clock::now();
-    if (now >= deadline) co_return fail(ErrorCode::unavailable, *left);
+    if (left->out_of_reach || now >= deadline) co_return fail(ErrorCode::unavailable, left->why);
     co_await reconciler_.changed().wait_next(std::chrono::duration_cast<Duration>(deadline - now));
   }
 }

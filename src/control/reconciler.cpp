@@ -194,12 +194,12 @@ void Reconciler::start_action(const Action& action) {
   }
 }
 
-std::optional<std::string> Reconciler::not_clean(std::string_view policy) const {
+std::optional<Reconciler::NotClean> Reconciler::not_clean(std::string_view policy) const {
   const Observed observed = observe();
   const bool any = policy.empty();
   const auto concerns = [&](const auto& entry) { return any || entry.policy == policy; };
   for (const auto& [target, what] : busy_) {
-    if (what != "removing") return concat("an injector for ", target.substr(0, 12), " is on its way");
+    if (what != "removing") return NotClean{concat("an injector for ", target.substr(0, 12), " is on its way")};
   }
   for (const auto& injector : observed.injectors) {
     if (!injector.running) continue;
@@ -209,10 +209,11 @@ std::optional<std::string> Reconciler::not_clean(std::string_view policy) const 
     const bool active = known && std::ranges::any_of(injector.state->active, concerns);
     if (answered && !wanted && !active && (!any || injector.state->clean)) continue;
     if (const auto lost = observed.lost.find(injector.endpoint); lost != observed.lost.end()) {
-      return concat(injector.name, " can't be asked: ", lost->second, "; it rolls back by itself after ",
-                    entropy::to_string(options_.lease), " without us");
+      return NotClean{concat(injector.name, " can't be asked: ", lost->second, "; it rolls back by itself after ",
+                             entropy::to_string(options_.lease), " without us"),
+                      true};
     }
-    return concat(injector.name, " has not confirmed yet");
+    return NotClean{concat(injector.name, " has not confirmed yet")};
   }
   return std::nullopt;
 }

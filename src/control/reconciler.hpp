@@ -46,7 +46,11 @@ class Reconciler {
   Plan plan_now() const;
 
   // Why the policy (or, if empty, anything) can't be said to be rolled back; none: read back as clean everywhere.
-  std::optional<std::string> not_clean(std::string_view policy) const;
+  struct NotClean {
+    std::string why;
+    bool out_of_reach = false;  // waiting does not help: the engine must come back first
+  };
+  std::optional<NotClean> not_clean(std::string_view policy) const;
 
   std::vector<InjectorView> injectors() const;
   const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
