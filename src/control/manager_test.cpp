@@ -143,7 +143,7 @@ TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   until([&] {
     const auto ids = engine_->injector_ids();
-    return ids.size() == 1 && engine_->containers.at(ids.front()).container.state == "running";
+    return ids.size() == 1 && !engine_->containers.at(ids.front()).commands.empty();
   });
   const auto before = engine_->injector_ids();
   EXPECT_NE(phase("cut"), Phase::active);
