@@ -143,7 +143,9 @@ TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   until([&] {
     const auto ids = engine_->injector_ids();
-    return ids.size() == 1 && !engine_->containers.at(ids.front()).commands.empty();
+    if (ids.size() != 1) return false;
+    const auto& injector = engine_->containers.at(ids.front());
+    return injector.container.state == "running" && !injector.commands.empty();
   });
   const auto before = engine_->injector_ids();
   EXPECT_NE(phase("cut"), Phase::active);
