@@ -145,7 +145,7 @@ TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
     const auto ids = engine_->injector_ids();
     if (ids.size() != 1) return false;
     const auto& injector = engine_->containers.at(ids.front());
-    return injector.container.state == "running" && !injector.commands.empty();
+    return injector.container.state == "running" && injector.commands.size() == 2;  // lease and program
   });
   const auto before = engine_->injector_ids();
   EXPECT_NE(phase("cut"), Phase::active);
