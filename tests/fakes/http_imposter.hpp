@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -23,7 +24,7 @@
 
 namespace entropy::fakes {
 
-// The imposter's end of a connection, its request read already.
+// The imposter's end of a connection, the request's header read already.
 class Peer {
  public:
   explicit Peer(int fd) : fd_(fd) {}
@@ -47,16 +48,12 @@ class Peer {
     while (fill()) {
     }
   }
-  // The request's header and body.
-  std::string receive_request() {
-    constexpr std::string_view length_field = "Content-Length: ";
+  // The request's header; a body stays to be received.
+  std::string receive_header() {
     while (unread_.find("\r\n\r\n") == std::string::npos) {
-      if (!fill()) return std::exchange(unread_, {});
+      if (!fill()) break;
     }
-    const std::size_t head = unread_.find("\r\n\r\n") + 4;
-    const std::size_t field = unread_.find(length_field);
-    const std::size_t body = field < head ? std::stoul(unread_.substr(field + length_field.size(), 20)) : 0;
-    return receive(head + body);
+    return receive(std::min(unread_.find("\r\n\r\n"), unread_.size()) + 4);
   }
 
  private:
@@ -146,7 +143,7 @@ class HttpImposter {
       const Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!set_current(connection.get())) return;
       Peer peer(connection.get());
-      const Script script = next(peer.receive_request());
+      const Script script = next(peer.receive_header());
       script(peer);
       set_current(-1);
     }
