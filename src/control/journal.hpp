@@ -22,6 +22,7 @@ class Journal {
   Journal(store::Store& store, const Clock& clock);
 
   void event(Event event);
+  std::vector<Event> recent() const { return {recent_.begin(), recent_.end()}; }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event);
 
   // Where a report comes from.

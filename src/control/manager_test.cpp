@@ -28,7 +28,7 @@ class ManagerTest : public testing::Test {
     engine_ = fake.get();
     ManagerOptions options;
     options.manager_id = "m1";
-    options.image = {"sha256:x", "tar"};
+    options.image = {"entropy-injector:x", "tar"};
     manager_ = *Manager::make(io_.get_executor(), *store_, clock_, std::move(options));
     manager_->add_endpoint("fake", std::move(fake));
     spawn(io_.get_executor(), "the manager", manager_->run());

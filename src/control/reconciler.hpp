@@ -15,9 +15,10 @@
 
 namespace entropy::control {
 
-// The injector's image, as a `docker save` tar; `id` is its content's address.
+// The injector's image as a `docker save` tar, and the name it has once loaded. The name contains the content's hash: what
+// an engine has under it is what is meant.
 struct InjectorImage {
-  std::string id;
+  std::string reference;
   std::string tar;
 };
 

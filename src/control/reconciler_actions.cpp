@@ -69,7 +69,7 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
 
 docker::Task<> Reconciler::ensure_image(Endpoint& where) {
   if (image_present_[where.name()]) co_return Result<>();
-  const auto present = co_await where.engine().has_image(options_.image.id);
+  const auto present = co_await where.engine().has_image(options_.image.reference);
   if (!present) co_return fail(present.error());
   if (!*present) {
     const auto loaded = co_await where.engine().load_image(options_.image.tar);
@@ -80,7 +80,7 @@ docker::Task<> Reconciler::ensure_image(Endpoint& where) {
 }
 
 docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateInjector action) {
-  auto spec = injector_spec(action, options_.manager_id, options_.image.id);
+  auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
   const std::string name = spec.name;
   auto again = spec;
   auto id = co_await where.engine().create_container(std::move(spec));

@@ -68,6 +68,8 @@ class Service {
   virtual Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const = 0;
   virtual std::vector<ForecastRow> forecast(std::string_view policy, Time until) const = 0;
 
+  // Those that can still be replayed, oldest first.
+  virtual std::vector<Event> recent_events() const = 0;
   // Events after `after` (0: only new ones) are handed to `on_event` at once, later ones as they come. nullptr when
   // `after` is too old to be replayed.
   virtual std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) = 0;
