@@ -19,9 +19,11 @@ std::vector<Link> decode_links(View answer) {
   while (const auto message = next_message(answer)) {
     const auto head = read_struct<ifinfomsg>(message->payload);
     if (message->type != RTM_NEWLINK || !head) continue;
-    auto name = find_text(attributes_behind(message->payload, sizeof(ifinfomsg)), IFLA_IFNAME);
-    if (!name) continue;
-    links.push_back({static_cast<std::uint32_t>(head->ifi_index), std::move(*name), (head->ifi_flags & IFF_UP) != 0,
+    const View attributes = attributes_behind(message->payload, sizeof(ifinfomsg));
+    auto name = find_text(attributes, IFLA_IFNAME);
+    const auto mtu = read_struct<std::uint32_t>(find(attributes, IFLA_MTU).value_or(View{}));  // in the host's order
+    if (!name || !mtu) continue;
+    links.push_back({static_cast<std::uint32_t>(head->ifi_index), std::move(*name), *mtu, (head->ifi_flags & IFF_UP) != 0,
                      (head->ifi_flags & IFF_LOOPBACK) != 0});
   }
   return links;

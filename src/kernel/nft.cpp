@@ -154,13 +154,18 @@ void add_set(Writer& out, Family family, std::string_view table, const Set& set)
   out.u64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(set.timeout / std::chrono::milliseconds(1)));
 }
 
+// An element's time starts when it is added and adding it again changes nothing, so it must go first.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set) {
   if (set.elements.empty()) return;
-  // An element's time starts when it is added and adding it again changes nothing, so it must go first; but what has
-  // faded already can't be deleted and would spoil the batch, so it is added before.
+  remove_elements(out, family, table, set);
+  elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
+}
+
+// What has faded already can't be deleted and would spoil the batch, so it is added before.
+void remove_elements(Writer& out, Family family, std::string_view table, const Set& set) {
+  if (set.elements.empty()) return;
   elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
   elements(out, NFT_MSG_DELSETELEM, 0, family, table, set);
-  elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
 }
 
 void add_chain(Writer& out, Family family, std::string_view table, const Chain& chain) {

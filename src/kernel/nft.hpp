@@ -41,13 +41,6 @@ struct LoadPayload {
   std::uint32_t into = NFT_REG_1;
   bool operator==(const LoadPayload&) const = default;
 };
-// Writes into the network header of an IPv4 packet and mends its checksum.
-struct StoreIpv4Header {
-  std::uint32_t offset = 0;
-  std::uint32_t length = 0;
-  std::uint32_t from = NFT_REG_1;
-  bool operator==(const StoreIpv4Header&) const = default;
-};
 struct LoadImmediate {
   Bytes value;
   std::uint32_t into = NFT_REG_1;
@@ -120,7 +113,7 @@ struct Reject {
 };
 
 using Expression =
-    std::variant<LoadMeta, StoreMeta, LoadPayload, StoreIpv4Header, LoadImmediate, Compare, Mask, Random, ToBigEndian,
+    std::variant<LoadMeta, StoreMeta, LoadPayload, LoadImmediate, Compare, Mask, Random, ToBigEndian,
                  Lookup, LoadDestinationType, Counter, Verdict, Duplicate, Forward, Queue, CompatQueue, Reject>;
 
 struct Rule {
@@ -162,8 +155,9 @@ void end_batch(Writer& out);
 void add_table(Writer& out, Family family, std::string_view table);  // owned by the sending socket; not if it is there
 void delete_table(Writer& out, Family family, std::string_view table);
 void add_set(Writer& out, Family family, std::string_view table, const Set& set);  // without its elements
-// Gives every element its full time again, whether or not it has faded.
+// Gives every element its full time again, or takes it out, whether or not it has faded.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set);
+void remove_elements(Writer& out, Family family, std::string_view table, const Set& set);
 void add_chain(Writer& out, Family family, std::string_view table, const Chain& chain);  // without its rules
 void delete_rules(Writer& out, Family family, std::string_view table, std::string_view chain);
 void add_rule(Writer& out, Family family, std::string_view table, std::string_view chain, const Rule& rule);

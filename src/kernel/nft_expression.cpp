@@ -18,7 +18,6 @@ using Decoded = std::optional<Expression>;
 constexpr std::uint32_t word = 4;  // bytes of the registers that Random and ToBigEndian work on
 constexpr std::string_view target_name = "NFQUEUE";
 constexpr std::uint32_t target_revision = 3;
-constexpr std::uint32_t ipv4_checksum_offset = 10;
 
 // What the kernel expects of a target's data: the struct, padded to the alignment of x_tables.
 using TargetData = std::array<std::uint8_t, XT_ALIGN(sizeof(xt_NFQ_info_v3))>;
@@ -63,27 +62,13 @@ void body(Writer& out, const LoadPayload& e) {
   out.u32(NFTA_PAYLOAD_OFFSET, e.offset);
   out.u32(NFTA_PAYLOAD_LEN, e.length);
 }
-std::string_view name(const StoreIpv4Header&) { return "payload"; }
-void body(Writer& out, const StoreIpv4Header& e) {
-  out.u32(NFTA_PAYLOAD_SREG, e.from);
-  out.u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-  out.u32(NFTA_PAYLOAD_OFFSET, e.offset);
-  out.u32(NFTA_PAYLOAD_LEN, e.length);
-  out.u32(NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-  out.u32(NFTA_PAYLOAD_CSUM_OFFSET, ipv4_checksum_offset);
-}
 Decoded decode_payload(View data) {
   const auto base = find_u32(data, NFTA_PAYLOAD_BASE);
   const auto offset = find_u32(data, NFTA_PAYLOAD_OFFSET);
   const auto length = find_u32(data, NFTA_PAYLOAD_LEN);
-  if (!base || !offset || !length) return std::nullopt;
-  if (const auto into = find_u32(data, NFTA_PAYLOAD_DREG)) return LoadPayload{*base, *offset, *length, *into};
-  const auto from = find_u32(data, NFTA_PAYLOAD_SREG);
-  const bool ipv4_header = *base == NFT_PAYLOAD_NETWORK_HEADER &&
-                           is(data, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET) &&
-                           is(data, NFTA_PAYLOAD_CSUM_OFFSET, ipv4_checksum_offset);
-  if (!from || !ipv4_header) return std::nullopt;
-  return StoreIpv4Header{*offset, *length, *from};
+  const auto into = find_u32(data, NFTA_PAYLOAD_DREG);
+  if (!base || !offset || !length || !into) return std::nullopt;
+  return LoadPayload{*base, *offset, *length, *into};
 }
 
 std::string_view name(const LoadImmediate&) { return "immediate"; }

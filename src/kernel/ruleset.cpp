@@ -29,6 +29,8 @@ constexpr std::uint32_t loss_steps = 1'000'000'000;
 constexpr std::uint32_t disposed_mark = 0x656e7472;
 // Behind the target's own firewall and address translation (nftables' "srcnat" is 100).
 constexpr std::int32_t last_priority = 300;
+constexpr std::uint32_t fragment_offset = 6;  // in the IPv4 header, below the flags
+constexpr std::uint8_t dont_fragment = 0x40;
 constexpr std::uint8_t tcp_reset_flag = 0x04;
 constexpr std::uint32_t tcp_flags_offset = 13;
 constexpr std::uint8_t first_discovery = 133;  // router solicitation; RFC 4861
@@ -89,6 +91,20 @@ Expressions discard(Direction direction, const Surroundings& around) {
   return {nft::LoadImmediate{value(around.loopback_index)}, nft::Forward{}};
 }
 
+// Longer than some interface takes, and neither TCP nor (IPv4) marked as not to be fragmented: those are cut to size
+// by segmentation, not fragmented.
+Expressions to_be_fragmented(Family family, const Surroundings& around) {
+  Expressions is = {nft::LoadMeta{NFT_META_L4PROTO}, nft::Compare{NFT_CMP_NEQ, {IPPROTO_TCP}},
+                    nft::LoadMeta{NFT_META_LEN}, nft::ToBigEndian{},
+                    nft::Compare{NFT_CMP_GT, value(htonl(around.smallest_mtu))}};
+  if (family == Family::ipv4) {
+    is.push_back(nft::LoadPayload{NFT_PAYLOAD_NETWORK_HEADER, fragment_offset, 1});
+    is.push_back(nft::Mask{{dont_fragment}, {0}});
+    is.push_back(nft::Compare{NFT_CMP_EQ, {0}});
+  }
+  return is;
+}
+
 // A copy with our bit to the same place; then the original gets the mark by which the egress hook disposes of it.
 Expressions copy_and_dispose(Family family) {
   const auto [offset, length] = family == Family::ipv4 ? std::pair{16u, 4u} : std::pair{24u, 16u};
@@ -119,6 +135,8 @@ Chain postrouting(Family family, const Surroundings& around) {
   }
   chain.rules.push_back(pass_unless_alive(Direction::egress));
   chain.rules.push_back(rule(comment::matched, {count}));
+  chain.rules.push_back(
+      rule(comment::held, {to_be_fragmented(family, around), count, to_queue(around, around.egress_queue)}));
   chain.rules.push_back(rule("hold", {copy_and_dispose(family)}));
   return chain;
 }
@@ -159,7 +177,7 @@ Chain endpoint_chain(Family family, Direction direction, const Effect& effect, c
 Chain device_chain(const std::string& device, Direction direction, const Effect& effect, const Surroundings& around) {
   const bool out = direction == Direction::egress;
   Chain chain = {concat(out ? "egress " : "ingress ", device), out ? NF_NETDEV_EGRESS : NF_NETDEV_INGRESS, 0, device, {}};
-  if (out && effect.holds_packets()) {
+  if (out) {
     const Expressions disposed = {nft::LoadMeta{NFT_META_MARK}, nft::Compare{NFT_CMP_EQ, value(disposed_mark)}};
     chain.rules.push_back(rule(comment::originals, {disposed, discard(direction, around)}));
   }

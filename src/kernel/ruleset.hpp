@@ -4,6 +4,8 @@
 // Egress packets are held as copies. A queued packet stays charged to its socket, so holding the target's own packets
 // would throttle TCP (small queues) and UDP (send buffer) far below what the delayed path could carry: the copy is
 // held, marked with one bit that is taken off again, and the original goes at once to `lo`, which drops it silently.
+// Datagrams that have to be fragmented are held themselves: the kernel gets the memory accounts of such a copy wrong
+// (seen on 6.18: truesize below zero), and then no fragment at all is put together on the other side of a veth.
 // Everything else that takes packets away sits in the netdev hooks, where the sender sees no error.
 //
 // Every rule but the disposal of originals passes packets of interfaces that are not in the set `alive`, whose elements
@@ -43,6 +45,7 @@ inline constexpr std::string_view originals = "originals";
 struct Surroundings {
   std::vector<std::string> interfaces;  // all that faults act on; never `lo`
   std::uint32_t loopback_index = 1;
+  std::uint32_t smallest_mtu = 1500;  // of the interfaces
   std::uint16_t egress_queue = 0;
   std::uint16_t ingress_queue = 0;
   bool native_queue = false;  // the kernel has nftables' queue expression
@@ -60,8 +63,8 @@ std::vector<nft::Table> tables_for(const State& state, const Surroundings& surro
 Result<State> state_of(const std::vector<nft::Table>& tables, const State& held, const Surroundings& surroundings);
 
 // Nullopt if the kernel's tables make just what is wanted, else the first difference, for people. What the kernel has
-// besides must do nothing: chains without rules stay when their rules go, since removing a base chain makes the kernel
-// drop all packets held in the namespace.
+// besides must do nothing to new packets. Chains stay when their rules go, since removing a base chain makes the kernel
+// drop all packets held in the namespace; and the disposal of originals stays, for those on their way to it.
 std::optional<std::string> difference(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
 
 // One whole batch that makes `kernel` into `wanted`, without removing tables or chains. Chains that are right already

@@ -50,9 +50,11 @@ std::optional<std::string> table_difference(const Table* kernel, const Table& wa
   return std::nullopt;
 }
 
+bool disposes(const Rule& rule) { return rule.comment == comment::originals; }
+
 std::optional<std::string> surplus(const Table& kernel, const Table* wanted) {
   for (const auto& chain : kernel.chains) {
-    if (!chain.rules.empty() && find_chain(wanted, chain.name) == nullptr) {
+    if (!std::ranges::all_of(chain.rules, disposes) && find_chain(wanted, chain.name) == nullptr) {
       return concat("chain ", quoted(chain.name), " of ", nft::to_string(kernel.family), " still has rules");
     }
   }
@@ -70,12 +72,21 @@ void write_chain(Writer& out, const Table& table, const Chain* kernel, const Cha
   for (const auto& rule : wanted.rules) nft::add_rule(out, table.family, table.name, wanted.name, rule);
 }
 
+void write_set(Writer& out, const Table& table, const Set* kernel, const Set& wanted) {
+  if (kernel == nullptr) {
+    nft::add_set(out, table.family, table.name, wanted);
+  } else {
+    Set surplus_elements = *kernel;
+    std::erase_if(surplus_elements.elements,
+                  [&](const auto& name) { return std::ranges::find(wanted.elements, name) != wanted.elements.end(); });
+    nft::remove_elements(out, table.family, table.name, surplus_elements);
+  }
+  nft::renew_elements(out, table.family, table.name, wanted);
+}
+
 void write_table(Writer& out, const Table* kernel, const Table& wanted) {
   if (kernel == nullptr) nft::add_table(out, wanted.family, wanted.name);
-  for (const auto& set : wanted.sets) {
-    if (find_set(kernel, set.name) == nullptr) nft::add_set(out, wanted.family, wanted.name, set);
-    nft::renew_elements(out, wanted.family, wanted.name, set);
-  }
+  for (const auto& set : wanted.sets) write_set(out, wanted, find_set(kernel, set.name), set);
   for (const auto& chain : wanted.chains) write_chain(out, wanted, find_chain(kernel, chain.name), chain);
 }
 
@@ -123,11 +134,11 @@ std::optional<std::string> difference(const std::vector<Table>& kernel, const st
 void write_transition(Writer& out, const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
   nft::begin_batch(out);
   for (const auto& table : wanted) write_table(out, find_table(kernel, table.family), table);
-  for (const auto& table : kernel) {
+  for (const auto& table : draining(kernel)) {
     const Table* kept = find_table(wanted, table.family);
     for (const auto& chain : table.chains) {
-      const bool stays = find_chain(kept, chain.name) != nullptr;
-      if (!stays && !chain.rules.empty()) nft::delete_rules(out, table.family, table.name, chain.name);
+      if (find_chain(kept, chain.name) != nullptr) continue;
+      write_chain(out, table, find_chain(find_table(kernel, table.family), chain.name), chain);
     }
   }
   nft::end_batch(out);
@@ -155,7 +166,7 @@ Result<State> state_of(const std::vector<Table>& tables, const State& held, cons
 std::vector<Table> draining(std::vector<Table> tables) {
   for (auto& table : tables) {
     for (auto& chain : table.chains) {
-      std::erase_if(chain.rules, [](const Rule& rule) { return rule.comment != comment::originals; });
+      std::erase_if(chain.rules, [](const Rule& rule) { return !disposes(rule); });
     }
   }
   return tables;

@@ -14,6 +14,7 @@ namespace {
 
 // Four or five of these fit into the time in which interfaces fade from the set of the living.
 constexpr Duration renewal_interval = std::chrono::milliseconds(300);
+constexpr std::uint32_t largest_packet = 65535;  // of IPv4; no interface has to take more
 // A flood of arrivals must not keep what is due from leaving, nor the owner from its other work.
 constexpr int receive_rounds = 32;
 
@@ -206,11 +207,13 @@ Result<> UserspaceBackend::find_interfaces() {
   const auto links = links_.links();
   if (!links) return fail(links.error());
   surroundings_.interfaces.clear();
+  surroundings_.smallest_mtu = largest_packet;
   for (const auto& link : *links) {
     if (link.loopback) {
       surroundings_.loopback_index = link.index;
     } else if (link.up) {
       surroundings_.interfaces.push_back(link.name);
+      surroundings_.smallest_mtu = std::min(surroundings_.smallest_mtu, link.mtu);
     }
   }
   return {};

@@ -33,8 +33,8 @@ int last_part(Side side) { return side == Side::target ? 1 : 2; }
 
 std::string addresses(const char* device, Side side, int pair) {
   // Duplicate address detection would keep IPv6 waiting for a second or two.
-  return concat("echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/", device,
-                "/accept_dad; ip link set lo up && ip addr add 10.9.", pair, ".", last_part(side), "/24 brd + dev ", device,
+  return concat("echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad && echo 0 >/proc/sys/net/ipv6/conf/", device,
+                "/accept_dad && ip link set lo up && ip addr add 10.9.", pair, ".", last_part(side), "/24 brd + dev ", device,
                 " && ip addr add fd09:", pair, "::", last_part(side), "/64 dev ", device, " nodad && ip link set ", device,
                 " up");
 }
@@ -56,6 +56,10 @@ Lab::Lab() : home_(current_namespace()), target_(new_namespace()), peer_(new_nam
                     run(Side::target, addresses("eth0", Side::target, 0)) &&
                     run(Side::peer, addresses("eth0", Side::peer, 0));
   if (!made) throw std::runtime_error("can't join the namespaces");
+  // Neighbours don't answer for addresses that are still being tried.
+  for (const Side side : {Side::target, Side::peer}) {
+    wait_until(3s, [&] { return run(side, "test -z \"$(ip -6 addr show tentative)\""); });
+  }
 }
 
 std::string Lab::path(Side side) const {
