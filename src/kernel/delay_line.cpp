@@ -12,9 +12,13 @@ constexpr double widest = 4;
 // Rational approximation by P. J. Acklam, relative error below 1.2e-9.
 double tail_quantile(double u) {
   const double q = std::sqrt(-2 * std::log(u));
-  return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838) * q - 2.549732539343734) * q +
-           4.374664141464968) * q + 2.938163982698783) /
-         ((((7.784695709041462e-03 * q + 3.224671290700398e-01) * q + 2.445134137142996) * q + 3.754408661907416) * q + 1);
+  return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838) * q - 2.549732539343734) *
+               q +
+           4.374664141464968) *
+              q +
+          2.938163982698783) /
+         ((((7.784695709041462e-03 * q + 3.224671290700398e-01) * q + 2.445134137142996) * q + 3.754408661907416) * q +
+          1);
 }
 
 double normal_quantile(double u) {
@@ -24,9 +28,18 @@ double normal_quantile(double u) {
   const double q = u - 0.5;
   const double r = q * q;
   return (((((-3.969683028665376e+01 * r + 2.209460984245205e+02) * r - 2.759285104469687e+02) * r +
-            1.383577518672690e+02) * r - 3.066479806614716e+01) * r + 2.506628277459239) * q /
+            1.383577518672690e+02) *
+               r -
+           3.066479806614716e+01) *
+              r +
+          2.506628277459239) *
+         q /
          (((((-5.447609879822406e+01 * r + 1.615858368580409e+02) * r - 1.556989798598866e+02) * r +
-            6.680131188771972e+01) * r - 1.328068155288572e+01) * r + 1);
+            6.680131188771972e+01) *
+               r -
+           1.328068155288572e+01) *
+              r +
+          1);
 }
 
 // Pareto with exponent 3 as in iproute2's pareto.c: mean 1.5 taken off, scaled by 4/3.
@@ -59,10 +72,18 @@ double quantile(Distribution distribution, double u) {
   u = std::clamp(u, 1e-12, 1 - 1e-12);
   double value = 0;
   switch (distribution) {
-    case Distribution::uniform: value = 2 * u - 1; break;
-    case Distribution::normal: value = normal_quantile(u); break;
-    case Distribution::pareto: value = pareto_quantile(u); break;
-    case Distribution::paretonormal: value = 0.25 * normal_quantile(u) + 0.75 * pareto_quantile(u); break;
+    case Distribution::uniform:
+      value = 2 * u - 1;
+      break;
+    case Distribution::normal:
+      value = normal_quantile(u);
+      break;
+    case Distribution::pareto:
+      value = pareto_quantile(u);
+      break;
+    case Distribution::paretonormal:
+      value = 0.25 * normal_quantile(u) + 0.75 * pareto_quantile(u);
+      break;
   }
   return std::clamp(value, -widest, widest);
 }

@@ -34,7 +34,8 @@ class LinkWatch {
   Result<std::vector<Link>> links();
 
  private:
-  LinkWatch(NetlinkSocket events, NetlinkSocket requests) : events_(std::move(events)), requests_(std::move(requests)) {}
+  LinkWatch(NetlinkSocket events, NetlinkSocket requests)
+      : events_(std::move(events)), requests_(std::move(requests)) {}
 
   NetlinkSocket events_;
   NetlinkSocket requests_;

@@ -1,7 +1,7 @@
 // Packets that the kernel holds until we say so: NFQUEUE over netlink. Messages as values, and the socket.
 //
-// Source: include/uapi/linux/netfilter/nfnetlink_queue.h. Only metadata is copied to user space; the packets stay in the
-// kernel, unsegmented.
+// Source: include/uapi/linux/netfilter/nfnetlink_queue.h. Only metadata is copied to user space; the packets stay in
+// the kernel, unsegmented.
 #pragma once
 
 #include <cstdint>

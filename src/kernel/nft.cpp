@@ -44,9 +44,8 @@ void elements(Writer& out, int message, std::uint16_t flags, Family family, std:
   out.text(NFTA_SET_ELEM_LIST_SET, set.name);
   out.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
     for (const auto& name : set.elements) {
-      out.nest(NFTA_LIST_ELEM, [&] {
-        out.nest(NFTA_SET_ELEM_KEY, [&] { out.put(NFTA_DATA_VALUE, interface_key(name)); });
-      });
+      out.nest(NFTA_LIST_ELEM,
+               [&] { out.nest(NFTA_SET_ELEM_KEY, [&] { out.put(NFTA_DATA_VALUE, interface_key(name)); }); });
     }
   });
 }
@@ -102,9 +101,12 @@ std::string device_in(View hook) {
 
 std::string_view to_string(Family family) {
   switch (family) {
-    case Family::ipv4: return "ip";
-    case Family::ipv6: return "ip6";
-    case Family::netdev: return "netdev";
+    case Family::ipv4:
+      return "ip";
+    case Family::ipv6:
+      return "ip6";
+    case Family::netdev:
+      return "netdev";
   }
   return "";
 }
@@ -116,14 +118,17 @@ std::string describe(View batch, std::uint32_t sequence) {
     const View attributes = attributes_behind(message->payload, sizeof(nfgenmsg));
     const auto family = to_string(static_cast<Family>(head->nfgen_family));
     switch (message->type & 0xff) {
-      case NFT_MSG_NEWTABLE: return concat("table ", family);
+      case NFT_MSG_NEWTABLE:
+        return concat("table ", family);
       case NFT_MSG_NEWCHAIN:
         return concat("chain ", quoted(find_text(attributes, NFTA_CHAIN_NAME).value_or("")), " of ", family);
       case NFT_MSG_NEWRULE:
         return concat("rule ", quoted(comment_in(find(attributes, NFTA_RULE_USERDATA).value_or(View{}))), " in chain ",
                       quoted(find_text(attributes, NFTA_RULE_CHAIN).value_or("")), " of ", family);
-      case NFT_MSG_NEWSET: return concat("set of ", family);
-      default: return concat("a change of ", family);
+      case NFT_MSG_NEWSET:
+        return concat("set of ", family);
+      default:
+        return concat("a change of ", family);
     }
   }
   return "the batch";
@@ -151,20 +156,24 @@ void add_set(Writer& out, Family family, std::string_view table, const Set& set)
   out.u32(NFTA_SET_KEY_TYPE, type_ifname);
   out.u32(NFTA_SET_KEY_LEN, IFNAMSIZ);
   out.u32(NFTA_SET_ID, 1);
-  out.u64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(set.timeout / std::chrono::milliseconds(1)));
+  out.u64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(set.timeout.count()));
+}
+
+void add_elements(Writer& out, Family family, std::string_view table, const Set& set) {
+  if (!set.elements.empty()) elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
 }
 
 // An element's time starts when it is added and adding it again changes nothing, so it must go first.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set) {
   if (set.elements.empty()) return;
   remove_elements(out, family, table, set);
-  elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
+  add_elements(out, family, table, set);
 }
 
 // What has faded already can't be deleted and would spoil the batch, so it is added before.
 void remove_elements(Writer& out, Family family, std::string_view table, const Set& set) {
   if (set.elements.empty()) return;
-  elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
+  add_elements(out, family, table, set);
   elements(out, NFT_MSG_DELSETELEM, 0, family, table, set);
 }
 
@@ -221,28 +230,30 @@ void dump_elements(Writer& out, Family family, std::string_view table, std::stri
 
 Result<std::vector<Table>> decode_tables(View answer, std::string_view table) {
   std::vector<Table> tables;
-  const auto done = for_each(answer, NFT_MSG_NEWTABLE, NFTA_TABLE_NAME, table, [&](const Message& m, View a) -> Result<> {
-    const auto head = read_struct<nfgenmsg>(m.payload);
-    if (!head) return fail(malformed("a table"));
-    const std::uint32_t owner = find_u32(a, NFTA_TABLE_OWNER).value_or(0);
-    tables.push_back({static_cast<Family>(head->nfgen_family), std::string(table), owner, {}, {}});
-    return {};
-  });
+  const auto done =
+      for_each(answer, NFT_MSG_NEWTABLE, NFTA_TABLE_NAME, table, [&](const Message& m, View a) -> Result<> {
+        const auto head = read_struct<nfgenmsg>(m.payload);
+        if (!head) return fail(malformed("a table"));
+        const std::uint32_t owner = find_u32(a, NFTA_TABLE_OWNER).value_or(0);
+        tables.push_back({static_cast<Family>(head->nfgen_family), std::string(table), owner, {}, {}});
+        return {};
+      });
   if (!done) return fail(done.error());
   return tables;
 }
 
 Result<std::vector<Chain>> decode_chains(View answer, std::string_view table) {
   std::vector<Chain> chains;
-  const auto done = for_each(answer, NFT_MSG_NEWCHAIN, NFTA_CHAIN_TABLE, table, [&](const Message&, View a) -> Result<> {
-    const auto name = find_text(a, NFTA_CHAIN_NAME);
-    const auto hook = find(a, NFTA_CHAIN_HOOK);
-    const auto number = hook ? find_u32(*hook, NFTA_HOOK_HOOKNUM) : std::nullopt;
-    const auto priority = hook ? find_u32(*hook, NFTA_HOOK_PRIORITY) : std::nullopt;
-    if (!name || !number || !priority) return fail(malformed("a chain"));
-    chains.push_back({*name, *number, static_cast<std::int32_t>(*priority), device_in(*hook), {}});
-    return {};
-  });
+  const auto done =
+      for_each(answer, NFT_MSG_NEWCHAIN, NFTA_CHAIN_TABLE, table, [&](const Message&, View a) -> Result<> {
+        const auto name = find_text(a, NFTA_CHAIN_NAME);
+        const auto hook = find(a, NFTA_CHAIN_HOOK);
+        const auto number = hook ? find_u32(*hook, NFTA_HOOK_HOOKNUM) : std::nullopt;
+        const auto priority = hook ? find_u32(*hook, NFTA_HOOK_PRIORITY) : std::nullopt;
+        if (!name || !number || !priority) return fail(malformed("a chain"));
+        chains.push_back({*name, *number, static_cast<std::int32_t>(*priority), device_in(*hook), {}});
+        return {};
+      });
   if (!done) return fail(done.error());
   return chains;
 }

@@ -9,6 +9,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,7 +17,6 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/units.hpp"
 #include "kernel/netlink.hpp"
 
 namespace entropy::kernel::nft {
@@ -113,8 +113,8 @@ struct Reject {
 };
 
 using Expression =
-    std::variant<LoadMeta, StoreMeta, LoadPayload, LoadImmediate, Compare, Mask, Random, ToBigEndian,
-                 Lookup, LoadDestinationType, Counter, Verdict, Duplicate, Forward, Queue, CompatQueue, Reject>;
+    std::variant<LoadMeta, StoreMeta, LoadPayload, LoadImmediate, Compare, Mask, Random, ToBigEndian, Lookup,
+                 LoadDestinationType, Counter, Verdict, Duplicate, Forward, Queue, CompatQueue, Reject>;
 
 struct Rule {
   std::string comment;  // kept in the kernel with the rule; says what it is for
@@ -135,7 +135,7 @@ struct Chain {
 // A set of interface names whose elements fade.
 struct Set {
   std::string name;
-  Duration timeout{0};  // whole milliseconds
+  std::chrono::milliseconds timeout{0};
   std::vector<std::string> elements;
   bool operator==(const Set&) const = default;
 };
@@ -154,7 +154,8 @@ void begin_batch(Writer& out);
 void end_batch(Writer& out);
 void add_table(Writer& out, Family family, std::string_view table);  // owned by the sending socket; not if it is there
 void delete_table(Writer& out, Family family, std::string_view table);
-void add_set(Writer& out, Family family, std::string_view table, const Set& set);  // without its elements
+void add_set(Writer& out, Family family, std::string_view table, const Set& set);       // without its elements
+void add_elements(Writer& out, Family family, std::string_view table, const Set& set);  // what is there stays
 // Gives every element its full time again, or takes it out, whether or not it has faded.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set);
 void remove_elements(Writer& out, Family family, std::string_view table, const Set& set);

@@ -79,8 +79,7 @@ void body(Writer& out, const LoadImmediate& e) {
 std::string_view name(const Verdict&) { return "immediate"; }
 void body(Writer& out, const Verdict& e) {
   out.u32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-  out.nest(NFTA_IMMEDIATE_DATA,
-           [&] { out.nest(NFTA_DATA_VERDICT, [&] { out.u32(NFTA_VERDICT_CODE, e.code); }); });
+  out.nest(NFTA_IMMEDIATE_DATA, [&] { out.nest(NFTA_DATA_VERDICT, [&] { out.u32(NFTA_VERDICT_CODE, e.code); }); });
 }
 Decoded decode_immediate(View data) {
   const auto into = find_u32(data, NFTA_IMMEDIATE_DREG);
@@ -259,11 +258,10 @@ struct Decoder {
   Decoded (*decode)(View data);
 };
 constexpr Decoder decoders[] = {
-    {"meta", decode_meta},           {"payload", decode_payload}, {"immediate", decode_immediate},
-    {"cmp", decode_compare},         {"bitwise", decode_mask},    {"numgen", decode_random},
-    {"byteorder", decode_byteorder}, {"lookup", decode_lookup},   {"fib", decode_fib},
-    {"counter", decode_counter},     {"dup", decode_duplicate},   {"fwd", decode_forward},
-    {"queue", decode_queue},         {"target", decode_target},   {"reject", decode_reject},
+    {"meta", decode_meta},    {"payload", decode_payload}, {"immediate", decode_immediate}, {"cmp", decode_compare},
+    {"bitwise", decode_mask}, {"numgen", decode_random},   {"byteorder", decode_byteorder}, {"lookup", decode_lookup},
+    {"fib", decode_fib},      {"counter", decode_counter}, {"dup", decode_duplicate},       {"fwd", decode_forward},
+    {"queue", decode_queue},  {"target", decode_target},   {"reject", decode_reject},
 };
 
 }  // namespace

@@ -148,8 +148,8 @@ void append_reject(Chain& chain, Family family) {
                                 nft::Mask{{tcp_reset_flag}, {0}}, nft::Compare{NFT_CMP_EQ, {tcp_reset_flag}}};
   chain.rules.push_back(rule("resets pass", {protocol_is(IPPROTO_TCP), is_reset, accept}));
   const auto icmp = static_cast<std::uint8_t>(v4 ? +IPPROTO_ICMP : +IPPROTO_ICMPV6);
-  chain.rules.push_back(rule("icmp errors pass", {protocol_is(icmp),
-                                                  icmp_type_is(v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH), accept}));
+  chain.rules.push_back(rule("icmp errors pass",
+                             {protocol_is(icmp), icmp_type_is(v4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH), accept}));
   chain.rules.push_back(rule(comment::reset, {protocol_is(IPPROTO_TCP), count, {nft::Reject{NFT_REJECT_TCP_RST, 0}}}));
   const std::uint8_t code = v4 ? ICMP_PORT_UNREACH : ICMPV6_PORT_UNREACH;
   chain.rules.push_back(rule(comment::unreachable, {count, {nft::Reject{NFT_REJECT_ICMP_UNREACH, code}}}));
@@ -176,15 +176,15 @@ Chain endpoint_chain(Family family, Direction direction, const Effect& effect, c
 
 Chain device_chain(const std::string& device, Direction direction, const Effect& effect, const Surroundings& around) {
   const bool out = direction == Direction::egress;
-  Chain chain = {concat(out ? "egress " : "ingress ", device), out ? NF_NETDEV_EGRESS : NF_NETDEV_INGRESS, 0, device, {}};
+  Chain chain = {
+      concat(out ? "egress " : "ingress ", device), out ? NF_NETDEV_EGRESS : NF_NETDEV_INGRESS, 0, device, {}};
   if (out) {
     const Expressions disposed = {nft::LoadMeta{NFT_META_MARK}, nft::Compare{NFT_CMP_EQ, value(disposed_mark)}};
     chain.rules.push_back(rule(comment::originals, {disposed, discard(direction, around)}));
   }
   chain.rules.push_back(
       rule("not ip", {network_protocol(NFT_CMP_NEQ, ETH_P_IP), network_protocol(NFT_CMP_NEQ, ETH_P_IPV6), accept}));
-  chain.rules.push_back(
-      rule("neighbours", {network_protocol(NFT_CMP_EQ, ETH_P_IPV6), neighbour_discovery(), accept}));
+  chain.rules.push_back(rule("neighbours", {network_protocol(NFT_CMP_EQ, ETH_P_IPV6), neighbour_discovery(), accept}));
   chain.rules.push_back(pass_unless_alive(direction));
   // Held packets are counted where they are taken, rejected ones where they are rejected.
   if (!out || (!effect.holds_packets() && effect.cut != Cut::reject)) {

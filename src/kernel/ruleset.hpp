@@ -25,7 +25,7 @@ namespace entropy::kernel {
 
 inline constexpr std::string_view table_name = "entropy";
 inline constexpr std::string_view alive_set = "alive";
-inline constexpr Duration alive_timeout = std::chrono::milliseconds(1500);
+inline constexpr std::chrono::milliseconds alive_timeout{1500};
 
 // The bit that tells copies from originals in the packet mark; applications must not use it while packets are held.
 inline constexpr std::uint32_t copy_mark = 0x10000000;

@@ -75,12 +75,13 @@ void write_chain(Writer& out, const Table& table, const Chain* kernel, const Cha
 void write_set(Writer& out, const Table& table, const Set* kernel, const Set& wanted) {
   if (kernel == nullptr) {
     nft::add_set(out, table.family, table.name, wanted);
-  } else {
-    Set surplus_elements = *kernel;
-    std::erase_if(surplus_elements.elements,
-                  [&](const auto& name) { return std::ranges::find(wanted.elements, name) != wanted.elements.end(); });
-    nft::remove_elements(out, table.family, table.name, surplus_elements);
+    nft::add_elements(out, table.family, table.name, wanted);
+    return;
   }
+  Set unwanted = *kernel;
+  std::erase_if(unwanted.elements,
+                [&](const auto& name) { return std::ranges::find(wanted.elements, name) != wanted.elements.end(); });
+  nft::remove_elements(out, table.family, table.name, unwanted);
   nft::renew_elements(out, table.family, table.name, wanted);
 }
 

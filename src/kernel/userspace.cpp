@@ -47,7 +47,8 @@ Result<> check_kernel(NetlinkSocket& socket) {
   }
   if (!owned) {
     return fail(ErrorCode::unsupported, concat("this kernel lacks nftables tables that vanish with their owner "
-                                               "(nf_tables, kernel 5.12 or later): ", owned.error().message));
+                                               "(nf_tables, kernel 5.12 or later): ",
+                                               owned.error().message));
   }
   const auto hooked = rehearse(socket, [](Writer& out) {
     nft::add_table(out, nft::Family::netdev, probe_table);
@@ -55,17 +56,20 @@ Result<> check_kernel(NetlinkSocket& socket) {
   });
   if (!hooked) {
     return fail(ErrorCode::unsupported, concat("this kernel lacks nftables' egress hook "
-                                               "(NETFILTER_EGRESS, kernel 5.16 or later): ", hooked.error().message));
+                                               "(NETFILTER_EGRESS, kernel 5.16 or later): ",
+                                               hooked.error().message));
   }
   return {};
 }
 
 bool has_native_queue(NetlinkSocket& socket) {
-  return rehearse(socket, [](Writer& out) {
-           nft::add_table(out, nft::Family::ipv4, probe_table);
-           nft::add_chain(out, nft::Family::ipv4, probe_table, {"probe", NF_INET_POST_ROUTING, 0, {}, {}});
-           nft::add_rule(out, nft::Family::ipv4, probe_table, "probe", {"probe", {nft::Queue{0}}});
-         }).has_value();
+  return rehearse(socket,
+                  [](Writer& out) {
+                    nft::add_table(out, nft::Family::ipv4, probe_table);
+                    nft::add_chain(out, nft::Family::ipv4, probe_table, {"probe", NF_INET_POST_ROUTING, 0, {}, {}});
+                    nft::add_rule(out, nft::Family::ipv4, probe_table, "probe", {"probe", {nft::Queue{0}}});
+                  })
+      .has_value();
 }
 
 void add(Counters& sum, const Counters& more) {
@@ -199,7 +203,8 @@ Error UserspaceBackend::explain(Error error) {
   }
   return {ErrorCode::conflict,
           concat("a table named ", table_name, " is in the way which Entropy did not make (nft delete table ",
-                 nft::to_string(found->family), " ", table_name, "): ", error.message), {}};
+                 nft::to_string(found->family), " ", table_name, "): ", error.message),
+          {}};
 }
 
 Result<> UserspaceBackend::find_interfaces() {

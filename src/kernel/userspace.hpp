@@ -50,9 +50,9 @@ class UserspaceBackend final : public Backend {
   std::optional<PacketQueues> queues_;  // only while something may be held
   DelayLine egress_;
   DelayLine ingress_;
-  State state_;                           // in force
-  std::vector<nft::Table> in_force_;      // what makes it
-  Counters past_;                         // counted by rules that are gone
+  State state_;                       // in force
+  std::vector<nft::Table> in_force_;  // what makes it
+  Counters past_;                     // counted by rules that are gone
   Instant next_renewal_{};
   bool stale_ = false;  // the interfaces have changed and the rules not yet
   std::vector<QueuedPacket> arriving_;

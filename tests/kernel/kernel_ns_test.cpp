@@ -42,8 +42,9 @@ std::optional<Milliseconds> one_way(const Lab& lab, Side from, Ip ip, std::size_
   const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
   const std::string data(size, 'x');
   const auto start = Clock::now();
-  EXPECT_EQ(::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address)),
-            static_cast<ssize_t>(size))
+  EXPECT_EQ(
+      ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address)),
+      static_cast<ssize_t>(size))
       << std::strerror(errno);
   if (!wait_readable(receiver, timeout)) return std::nullopt;
   const Milliseconds took = Clock::now() - start;
@@ -88,10 +89,10 @@ State both(const Effect& effect) { return {effect, effect}; }
 Effect losing(double share) { return {{}, {}, share, Cut::none}; }
 Effect cutting(Cut cut) { return {{}, {}, 0, cut}; }
 
-#define ASSERT_APPLIED(injector, ...)                          \
-  do {                                                         \
-    const auto applied_ = (injector).apply(__VA_ARGS__);       \
-    ASSERT_TRUE(applied_) << applied_.error().message;         \
+#define ASSERT_APPLIED(injector, ...)                    \
+  do {                                                   \
+    const auto applied_ = (injector).apply(__VA_ARGS__); \
+    ASSERT_TRUE(applied_) << applied_.error().message;   \
   } while (false)
 
 // The numbers of the datagrams that arrived, in their order of arrival.
@@ -106,7 +107,8 @@ std::vector<int> stream(const Lab& lab, Side from, Ip ip, int count, std::chrono
   if (mark != 0) ::setsockopt(sender.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark);
   int failed = 0;
   for (int i = 0; i < count; ++i) {
-    const auto sent = ::sendto(sender.get(), &i, sizeof i, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
+    const auto sent =
+        ::sendto(sender.get(), &i, sizeof i, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
     if (sent < 0) ++failed;
     std::this_thread::sleep_for(pause);
   }
@@ -162,7 +164,8 @@ TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
     ASSERT_APPLIED(injector, both(delayed(20ms)));
     for (const Side from : {Side::target, Side::peer}) {
       const auto took = one_way(*lab, from, ip, 8000);
-      std::printf("8000 bytes, 20 ms %s: %.3f\n", from == Side::target ? "egress" : "ingress", took ? took->count() : -1);
+      std::printf("8000 bytes, 20 ms %s: %.3f\n", from == Side::target ? "egress" : "ingress",
+                  took ? took->count() : -1);
       if (plain) EXPECT_TRUE(took);
     }
     ASSERT_APPLIED(injector, {});
@@ -401,10 +404,10 @@ Result<> drop_marked(kernel::NetlinkSocket& owner, std::uint32_t mark) {
   nft::begin_batch(batch);
   nft::add_table(batch, nft::Family::netdev, "target");
   nft::add_chain(batch, nft::Family::netdev, "target", {"marked", NF_NETDEV_EGRESS, 100, "eth0", {}});
-  nft::add_rule(batch, nft::Family::netdev, "target", "marked",
-                {"marked",
-                 {nft::LoadMeta{NFT_META_MARK}, nft::Compare{NFT_CMP_EQ, {bytes.begin(), bytes.end()}},
-                  nft::Verdict{NF_DROP}}});
+  nft::add_rule(
+      batch, nft::Family::netdev, "target", "marked",
+      {"marked",
+       {nft::LoadMeta{NFT_META_MARK}, nft::Compare{NFT_CMP_EQ, {bytes.begin(), bytes.end()}}, nft::Verdict{NF_DROP}}});
   nft::end_batch(batch);
   return nft::commit(owner, batch.bytes());
 }

@@ -34,9 +34,9 @@ int last_part(Side side) { return side == Side::target ? 1 : 2; }
 std::string addresses(const char* device, Side side, int pair) {
   // Duplicate address detection would keep IPv6 waiting for a second or two.
   return concat("echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad && echo 0 >/proc/sys/net/ipv6/conf/", device,
-                "/accept_dad && ip link set lo up && ip addr add 10.9.", pair, ".", last_part(side), "/24 brd + dev ", device,
-                " && ip addr add fd09:", pair, "::", last_part(side), "/64 dev ", device, " nodad && ip link set ", device,
-                " up");
+                "/accept_dad && ip link set lo up && ip addr add 10.9.", pair, ".", last_part(side), "/24 brd + dev ",
+                device, " && ip addr add fd09:", pair, "::", last_part(side), "/64 dev ", device,
+                " nodad && ip link set ", device, " up");
 }
 
 }  // namespace
