@@ -11,6 +11,7 @@
 
 #include "kernel/lab.hpp"
 #include "kernel/nft_socket.hpp"
+#include "kernel/traffic.hpp"
 
 namespace entropy::testing {
 namespace {
@@ -19,9 +20,6 @@ using kernel::Cut;
 using kernel::Delay;
 using kernel::Effect;
 using kernel::State;
-using Clock = std::chrono::steady_clock;
-
-constexpr int port = 7777;
 
 class KernelTest : public ::testing::Test {
  protected:
@@ -31,27 +29,6 @@ class KernelTest : public ::testing::Test {
   }
   std::optional<Lab> lab;
 };
-
-// One datagram from one side to the other and the time that it took; nullopt if it doesn't arrive in time.
-std::optional<Milliseconds> one_way(const Lab& lab, Side from, Ip ip, std::size_t size = 64,
-                                    std::chrono::milliseconds timeout = 3s, int pair = 0) {
-  const Side to = from == Side::target ? Side::peer : Side::target;
-  const Fd receiver = lab.socket(to, ip, SOCK_DGRAM);
-  const auto address = Lab::address(to, ip, port, pair);
-  bind_to(receiver, address);
-  const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
-  const std::string data(size, 'x');
-  const auto start = Clock::now();
-  EXPECT_EQ(
-      ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address)),
-      static_cast<ssize_t>(size))
-      << std::strerror(errno);
-  if (!wait_readable(receiver, timeout)) return std::nullopt;
-  const Milliseconds took = Clock::now() - start;
-  std::string got(size + 1, '\0');
-  EXPECT_EQ(::recv(receiver.get(), got.data(), got.size(), 0), static_cast<ssize_t>(size));
-  return took;
-}
 
 void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
   std::vector<Milliseconds> seen;
@@ -94,33 +71,6 @@ Effect cutting(Cut cut) { return {{}, {}, 0, cut}; }
     const auto applied_ = (injector).apply(__VA_ARGS__); \
     ASSERT_TRUE(applied_) << applied_.error().message;   \
   } while (false)
-
-// The numbers of the datagrams that arrived, in their order of arrival.
-std::vector<int> stream(const Lab& lab, Side from, Ip ip, int count, std::chrono::microseconds pause, int mark = 0) {
-  const Side to = from == Side::target ? Side::peer : Side::target;
-  const Fd receiver = lab.socket(to, ip, SOCK_DGRAM);
-  const int buffer = 16 << 20;
-  ::setsockopt(receiver.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
-  const auto address = Lab::address(to, ip, port);
-  bind_to(receiver, address);
-  const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
-  if (mark != 0) ::setsockopt(sender.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark);
-  int failed = 0;
-  for (int i = 0; i < count; ++i) {
-    const auto sent =
-        ::sendto(sender.get(), &i, sizeof i, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
-    if (sent < 0) ++failed;
-    std::this_thread::sleep_for(pause);
-  }
-  EXPECT_EQ(failed, 0) << "the application saw an error";
-  std::vector<int> arrived;
-  while (wait_readable(receiver, 300ms)) {
-    int number = -1;
-    (void)!::recv(receiver.get(), &number, sizeof number, 0);
-    arrived.push_back(number);
-  }
-  return arrived;
-}
 
 // 99.9 % of all binomial experiments end in mean +- 3.29 standard deviations.
 void expect_loss(const std::vector<int>& arrived, int sent, double share) {
@@ -172,51 +122,6 @@ TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
   }
 }
 
-// A TCP connection between the namespaces; the target connects.
-struct Connection {
-  Fd target;
-  Fd peer;
-};
-
-void set_timeouts(const Fd& socket, std::chrono::seconds timeout) {
-  const timeval value = {timeout.count(), 0};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
-}
-
-Fd listening(const Lab& lab, Side side, Ip ip) {
-  Fd listener = lab.socket(side, ip, SOCK_STREAM);
-  set_timeouts(listener, 10s);
-  bind_to(listener, Lab::address(side, ip, port));
-  ::listen(listener.get(), 4);
-  return listener;
-}
-
-int connect_to(const Fd& socket, const sockaddr_in6& address) {
-  set_timeouts(socket, 10s);
-  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length_of(address)) == 0 ? 0 : errno;
-}
-
-Connection connected(const Lab& lab, Ip ip) {
-  const Fd listener = listening(lab, Side::peer, ip);
-  Connection made;
-  made.target = lab.socket(Side::target, ip, SOCK_STREAM);
-  EXPECT_EQ(connect_to(made.target, Lab::address(Side::peer, ip, port)), 0);
-  made.peer = Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  set_timeouts(made.peer, 10s);
-  return made;
-}
-
-std::string receive_all(const Fd& socket) {
-  std::string data;
-  std::vector<char> buffer(1 << 16);
-  while (true) {
-    const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-    if (got <= 0) return data;
-    data.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
-
 constexpr std::size_t transfer_size = 20 << 20;
 
 // 20 MB over TCP, every byte as it was sent.
@@ -239,6 +144,31 @@ void expect_transfer(const Lab& lab, Ip ip, Side from) {
   sender.join();
   EXPECT_EQ(got.size(), data.size());
   EXPECT_TRUE(got == data) << "what arrived is not what was sent";
+}
+
+TEST_F(KernelTest, GroupTrafficArrivesOnce) {
+  InjectorThread injector(*lab);
+  ASSERT_APPLIED(injector, with_egress(delayed(20ms)));
+  for (const in_addr_t group : {0x0a0900ffu, 0xffffffffu, 0xe0000001u}) {
+    std::vector<Fd> receivers;
+    sockaddr_in address = {AF_INET, htons(port), {htonl(INADDR_ANY)}, {}};
+    for (const Side side : {Side::target, Side::peer}) {
+      receivers.push_back(lab->socket(side, Ip::v4, SOCK_DGRAM));
+      ASSERT_EQ(::bind(receivers.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    }
+    const Fd sender = lab->socket(Side::target, Ip::v4, SOCK_DGRAM);
+    const int on = 1;
+    ::setsockopt(sender.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+    ::setsockopt(sender.get(), SOL_SOCKET, SO_BINDTODEVICE, "eth0", 5);
+    address.sin_addr.s_addr = htonl(group);
+    EXPECT_EQ(::sendto(sender.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address), 1);
+    for (const Fd& receiver : receivers) {
+      char byte = 0;
+      EXPECT_TRUE(wait_readable(receiver, 500ms));
+      (void)!::recv(receiver.get(), &byte, 1, MSG_DONTWAIT);
+      EXPECT_FALSE(wait_readable(receiver, 50ms)) << "it arrived twice";
+    }
+  }
 }
 
 TEST_F(KernelTest, TransfersStayWholeUnderEveryFault) {
