@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "kernel/requirements.hpp"
@@ -65,7 +66,7 @@ Result<std::unique_ptr<Backend>> UserspaceBackend::make() {
 Result<> UserspaceBackend::apply(const State& wanted) {
   const State state = canonical(wanted);
   auto done = state.empty() ? clear() : establish(state);
-  if (!done && !state.empty()) (void)clear();
+  if (!done && !state.empty()) std::ignore = clear();
   return done;
 }
 
@@ -212,7 +213,7 @@ void UserspaceBackend::on_ready() {
     if (stale_) stale_ = !find_interfaces().has_value();
   } else if (stale_) {
     // What fails here is tried again at the next renewal; `read_back` tells the difference.
-    (void)establish(state_);
+    std::ignore = establish(state_);
     if (stale_) renew();
   } else if (now() >= next_renewal_) {
     renew();

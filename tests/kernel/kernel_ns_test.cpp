@@ -11,6 +11,7 @@
 
 #include "kernel/lab.hpp"
 #include "kernel/nft_socket.hpp"
+#include "kernel/ruleset.hpp"
 #include "kernel/traffic.hpp"
 
 namespace entropy::testing {
@@ -72,11 +73,12 @@ Effect cutting(Cut cut) { return {{}, {}, 0, cut}; }
     ASSERT_TRUE(applied_) << applied_.error().message;   \
   } while (false)
 
-// 99.9 % of all binomial experiments end in mean +- 3.29 standard deviations.
+// 99.999 % of all binomial experiments end within 4.42 standard deviations of the mean: with a dozen of them in every
+// run, the usual 99.9 % would fail one run in a hundred.
 void expect_loss(const std::vector<int>& arrived, int sent, double share) {
   const double mean = sent * share;
   const double deviation = std::sqrt(sent * share * (1 - share));
-  EXPECT_NEAR(sent - static_cast<double>(arrived.size()), mean, 3.29 * deviation + 1);
+  EXPECT_NEAR(sent - static_cast<double>(arrived.size()), mean, 4.42 * deviation + 1);
   EXPECT_TRUE(std::ranges::is_sorted(arrived));
 }
 
@@ -108,42 +110,18 @@ TEST_F(KernelTest, LossOfHeldPacketsCountsEachOnce) {
 
 TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
   InjectorThread injector(*lab);
+  constexpr std::size_t fragmented = 8000;
   for (const Ip ip : {Ip::v4, Ip::v6}) {
-    const auto plain = one_way(*lab, Side::target, ip, 8000);
-    std::printf("8000 bytes, no fault: %s\n", plain ? "arrives" : "lost");
+    if (!one_way(*lab, Side::target, ip, fragmented)) GTEST_SKIP() << "this kernel loses fragments by itself";
     ASSERT_APPLIED(injector, both(delayed(20ms)));
     for (const Side from : {Side::target, Side::peer}) {
-      const auto took = one_way(*lab, from, ip, 8000);
-      std::printf("8000 bytes, 20 ms %s: %.3f\n", from == Side::target ? "egress" : "ingress",
-                  took ? took->count() : -1);
-      if (plain) EXPECT_TRUE(took);
+      const auto took = one_way(*lab, from, ip, fragmented);
+      ASSERT_TRUE(took);
+      EXPECT_GE(*took, 20ms);
+      EXPECT_LE(*took, 20ms * 1.1 + 20ms);
     }
     ASSERT_APPLIED(injector, {});
   }
-}
-
-constexpr std::size_t transfer_size = 20 << 20;
-
-// 20 MB over TCP, every byte as it was sent.
-void expect_transfer(const Lab& lab, Ip ip, Side from) {
-  const Connection connection = connected(lab, ip);
-  const Fd& source = from == Side::target ? connection.target : connection.peer;
-  const Fd& sink = from == Side::target ? connection.peer : connection.target;
-  std::string data(transfer_size, '\0');
-  std::uint64_t state = 1;
-  for (auto& c : data) c = static_cast<char>((state = state * 6364136223846793005 + 1442695040888963407) >> 56);
-  std::thread sender([&] {
-    for (std::size_t at = 0; at < data.size();) {
-      const ssize_t put = ::send(source.get(), data.data() + at, data.size() - at, MSG_NOSIGNAL);
-      if (put <= 0) break;
-      at += static_cast<std::size_t>(put);
-    }
-    ::shutdown(source.get(), SHUT_WR);
-  });
-  const std::string got = receive_all(sink);
-  sender.join();
-  EXPECT_EQ(got.size(), data.size());
-  EXPECT_TRUE(got == data) << "what arrived is not what was sent";
 }
 
 TEST_F(KernelTest, GroupTrafficArrivesOnce) {
@@ -169,6 +147,30 @@ TEST_F(KernelTest, GroupTrafficArrivesOnce) {
       EXPECT_FALSE(wait_readable(receiver, 50ms)) << "it arrived twice";
     }
   }
+}
+
+constexpr std::size_t transfer_size = 20 << 20;
+
+// 20 MB over TCP, every byte as it was sent.
+void expect_transfer(const Lab& lab, Ip ip, Side from) {
+  const Connection connection = connected(lab, ip);
+  const Fd& source = from == Side::target ? connection.target : connection.peer;
+  const Fd& sink = from == Side::target ? connection.peer : connection.target;
+  std::string data(transfer_size, '\0');
+  std::uint64_t state = 1;
+  for (auto& c : data) c = static_cast<char>((state = state * 6364136223846793005 + 1442695040888963407) >> 56);
+  std::thread sender([&] {
+    for (std::size_t at = 0; at < data.size();) {
+      const ssize_t put = ::send(source.get(), data.data() + at, data.size() - at, MSG_NOSIGNAL);
+      if (put <= 0) break;
+      at += static_cast<std::size_t>(put);
+    }
+    ::shutdown(source.get(), SHUT_WR);
+  });
+  const std::string got = receive_all(sink);
+  sender.join();
+  EXPECT_EQ(got.size(), data.size());
+  EXPECT_TRUE(got == data) << "what arrived is not what was sent";
 }
 
 TEST_F(KernelTest, TransfersStayWholeUnderEveryFault) {
@@ -260,14 +262,26 @@ TEST_F(KernelTest, RejectIsNoticedAtOnce) {
   }
 }
 
+// Tables of Entropy's in the target's namespace, as anybody can list them.
+std::size_t tables_left(const Lab& lab) {
+  std::size_t count = 0;
+  lab.inside(Side::target, [&] {
+    auto socket = kernel::NetlinkSocket::open(NETLINK_NETFILTER);
+    count = kernel::nft::read_tables(*socket, kernel::table_name).value().size();
+  });
+  return count;
+}
+
 TEST_F(KernelTest, ADeadOwnerLeavesNothing) {
   Effect effect = delayed(200ms);
   effect.loss = 0.5;
   InjectorProcess injector(*lab, both(effect));
   ASSERT_TRUE(injector.ready());
   EXPECT_FALSE(one_way(*lab, Side::target, Ip::v4, 64, 100ms));
+  EXPECT_EQ(tables_left(*lab), 3);
   injector.signal(SIGKILL);
   injector.wait();
+  EXPECT_TRUE(wait_until(1s, [&] { return tables_left(*lab) == 0; }));
   EXPECT_TRUE(wait_until(1s, [&] { return one_way(*lab, Side::target, Ip::v4, 64, 50ms).has_value(); }));
   expect_loss(stream(*lab, Side::target, Ip::v4, 200, 0us), 200, 0);
   // A table of our name would be in the way of the next one.
@@ -400,6 +414,7 @@ TEST_F(KernelTest, ReadsBackWhatWasAskedAndLeavesNoTrace) {
   }
   ASSERT_APPLIED(injector, {});
   EXPECT_EQ(*injector.read_back(), State{});
+  EXPECT_EQ(tables_left(*lab), 0);
   EXPECT_TRUE(one_way(*lab, Side::target, Ip::v4));
 }
 
