@@ -4,7 +4,9 @@ if(CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion -Wno-sign-conversion -Werror
-                    -fno-omit-frame-pointer)
+                    -fno-omit-frame-pointer
+                    # What nobody calls is left out of programs that are linked with --gc-sections.
+                    -ffunction-sections -fdata-sections)
 add_link_options(-fuse-ld=lld)
 if(ENTROPY_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
