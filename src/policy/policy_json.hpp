@@ -28,4 +28,8 @@ Result<Record> deserialize(std::string_view text);
 // Parses strictly: no duplicate keys, no non-finite numbers, at most 32 levels. The message says where.
 Result<boost::json::value> parse_json(std::string_view text);
 
+// For people as well: numbers without exponents, text that is not UTF-8 repaired. `indented` by four, as Docker does.
+enum class JsonStyle { compact, indented };
+std::string print_json(const boost::json::value& value, JsonStyle style = JsonStyle::compact);
+
 }  // namespace entropy::policy

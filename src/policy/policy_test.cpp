@@ -94,6 +94,14 @@ TEST(ParseJson, IsStrict) {
   EXPECT_THAT(error_of(std::string(100'000, '[')), HasSubstr("not JSON"));
 }
 
+TEST(PrintJson, IsPlainAndReadsBack) {
+  const auto value = *parse_json(R"({"p": 0.25, "big": 1e10, "list": [], "deep": {"a": [1, null, true, "x\n"]}})");
+  EXPECT_EQ(print_json(value), R"({"p":0.25,"big":10000000000,"list":[],"deep":{"a":[1,null,true,"x\n"]}})");
+  EXPECT_EQ(print_json(*parse_json(print_json(value, JsonStyle::indented))), print_json(value));
+  EXPECT_EQ(print_json({{"a", {1}}}, JsonStyle::indented), "{\n    \"a\": [\n        1\n    ]\n}");
+  EXPECT_EQ(print_json("\xff"), "\"\xef\xbf\xbd\"");
+}
+
 TEST(Record, RoundTripsExactly) {
   Record record{read(full)->policy, 7, Time(1s), Time(2s)};
   record.policy.schedule.epoch = Time(123'456'789us);

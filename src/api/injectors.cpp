@@ -1,0 +1,88 @@
+#include <boost/asio.hpp>
+
+#include "api/byte_stream.hpp"
+#include "api/input.hpp"
+#include "api/resources.hpp"
+#include "api/views_json.hpp"
+#include "base/text.hpp"
+
+namespace entropy::api {
+namespace {
+
+namespace asio = boost::asio;
+using Action = control::Service::InjectorAction;
+
+constexpr std::string_view log_type = "text/plain; charset=utf-8";
+constexpr std::size_t most_pieces = 10'000;  // of a log on its way to a slow reader
+
+asio::awaitable<Response> act(Call call, Action action) {
+  const std::string id = call.args[0];
+  const auto acted = co_await call.service->act_on_injector(id, action);
+  co_return acted ? Response{204, "", ""} : problem(acted.error());
+}
+
+// Runs beside the pump; closes the outbox at the log's end.
+asio::awaitable<void> read_log(control::Service* service, std::string id, std::size_t tail,
+                               std::shared_ptr<Outbox> outbox) {
+  const auto sink = [outbox](std::string_view piece) { return outbox->push(piece); };
+  const auto read = co_await service->injector_logs(id, true, tail, sink);
+  if (!read) outbox->push(concat("entropy: ", read.error().message, "\n"));
+  outbox->close();
+}
+
+asio::awaitable<void> stream_log(control::Service* service, std::string id, std::size_t tail,
+                                 std::shared_ptr<Stream> stream) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto outbox = std::make_shared<Outbox>(executor, most_pieces);
+  const auto stop_reading = std::make_shared<asio::cancellation_signal>();
+  // A log that is silent for long would otherwise be read on for nobody.
+  stream->on_gone([outbox, stop_reading] {
+    outbox->close();
+    stop_reading->emit(asio::cancellation_type::terminal);
+  });
+  const auto at_end = [outbox, stop_reading](const std::exception_ptr&) { outbox->close(); };
+  asio::co_spawn(executor, read_log(service, std::move(id), tail, outbox),
+                 asio::bind_cancellation_slot(stop_reading->slot(), at_end));
+  co_await pump(outbox, stream, "", std::chrono::hours(1));
+}
+
+}  // namespace
+
+Response list_injectors(const Call& call) { return json_response(to_json(call.service->injectors())); }
+
+Response get_injector(const Call& call) {
+  const auto view = call.service->injector(call.args[0]);
+  return view ? json_response(to_json(*view)) : problem(view.error());
+}
+
+asio::awaitable<Response> get_injector_logs(Call call) {
+  constexpr std::uint64_t most_lines = 100'000;
+  const auto follow = read_flag(call, "follow", false);
+  if (!follow) co_return follow.error();
+  const auto wanted = read_number(call, "tail");
+  if (!wanted) co_return wanted.error();
+  const std::size_t tail = std::min(wanted->value_or(most_lines), most_lines);
+  const auto view = call.service->injector(call.args[0]);
+  if (!view) co_return problem(view.error());
+  const std::string id = view->id;
+  Response response{200, std::string(log_type), ""};
+  if (*follow) {
+    response.stream = [service = call.service, id, tail](std::shared_ptr<Stream> stream) {
+      return stream_log(service, id, tail, std::move(stream));
+    };
+    co_return response;
+  }
+  const auto sink = [&response](std::string_view piece) {
+    response.body += piece;
+    return true;
+  };
+  const auto read = co_await call.service->injector_logs(id, false, tail, sink);
+  if (!read) co_return problem(read.error());
+  co_return response;
+}
+
+asio::awaitable<Response> restart_injector(Call call) { return act(std::move(call), Action::restart); }
+asio::awaitable<Response> pause_injector(Call call) { return act(std::move(call), Action::pause); }
+asio::awaitable<Response> unpause_injector(Call call) { return act(std::move(call), Action::unpause); }
+
+}  // namespace entropy::api

@@ -1,0 +1,136 @@
+#include "api/router.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+#include "api/access.hpp"
+#include "base/text.hpp"
+
+namespace entropy::api {
+namespace {
+
+// The values for {…}; none if the pattern is another path.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  const auto want = split(pattern, '/');
+  const auto have = split(path, '/');
+  if (want.size() != have.size()) return std::nullopt;
+  std::vector<std::string> args;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    auto segment = percent_decode(have[i], Plus::literal);
+    if (!segment) return std::nullopt;
+    if (!want[i].starts_with('{')) {
+      if (*segment != want[i]) return std::nullopt;
+    } else if (segment->empty()) {
+      return std::nullopt;
+    } else {
+      args.push_back(std::move(*segment));
+    }
+  }
+  return args;
+}
+
+// Path and query of the absolute form, too, which every server has to take (RFC 9112, section 3.2.2).
+std::string_view origin_form(std::string_view target) {
+  constexpr std::string_view scheme = "http://";
+  if (!target.starts_with(scheme)) return target;
+  return target.substr(std::min(target.find('/', scheme.size()), target.size()));
+}
+
+Response no_route(std::string_view method, std::string_view path, const std::set<std::string_view>& allowed) {
+  const std::string shown = quoted(path.substr(0, 200));
+  if (allowed.empty()) return problem(404, concat("there is nothing at ", shown, "; the API begins with /v1"));
+  const std::string list = join(allowed, ", ");
+  Response response = problem(405, concat(quoted(method.substr(0, 20)), " is not offered at ", shown, ": use ", list));
+  response.headers.emplace_back("Allow", list);
+  return response;
+}
+
+std::optional<Response> refuse_query(const Route& route, const Query& query) {
+  std::set<std::string_view> seen;
+  std::vector<FieldError> errors;
+  const std::vector<std::string> known(route.query.begin(), route.query.end());
+  for (const auto& [key, value] : query) {
+    if (std::ranges::find(route.query, key) == route.query.end()) {
+      const std::string hint = known.empty() ? " (there are none here)" : did_you_mean(key, known);
+      errors.push_back({key, concat("unknown query parameter ", quoted(key), hint)});
+    } else if (!seen.insert(key).second) {
+      errors.push_back({key, "is given twice"});
+    }
+  }
+  if (errors.empty()) return std::nullopt;
+  return problem(400, errors.front().message, errors);
+}
+
+// What there is to ask, or the refusal.
+struct Found {
+  const Route* route = nullptr;
+  Call call;
+  Response refusal;
+};
+
+Found find(std::span<const Route> routes, control::Service& service, const Options& options, Request request) {
+  Found found{nullptr, {&service, &options, std::move(request), {}, {}}, {}};
+  const std::string_view target = origin_form(found.call.request.target);
+  const auto question = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, question);
+  const std::string method = found.call.request.method == "HEAD" ? "GET" : found.call.request.method;
+  std::set<std::string_view> allowed;
+  for (const auto& route : routes) {
+    auto args = match(route.pattern, path);
+    if (!args) continue;
+    allowed.insert(route.method);
+    if (route.method == "GET") allowed.insert("HEAD");
+    if (route.method != method) continue;
+    found.route = &route;
+    found.call.args = std::move(*args);
+    break;
+  }
+  if (found.route == nullptr) {
+    found.refusal = no_route(method, path, allowed);
+    return found;
+  }
+  auto query = parse_query(target.substr(std::min(question + 1, target.size())));
+  auto refusal = found.route->access == Access::token ? refuse_access(found.call.request, options) : std::nullopt;
+  if (!refusal && !query) refusal = problem(400, "the query of the URL is not well percent-encoded");
+  if (!refusal) refusal = refuse_query(*found.route, *query);
+  if (refusal) {
+    found.route = nullptr;
+    found.refusal = std::move(*refusal);
+  } else {
+    found.call.query = std::move(*query);
+  }
+  return found;
+}
+
+}  // namespace
+
+const std::string* Call::parameter(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control::Service& service,
+                                          const Options& options, Request request) {
+  const std::string line = concat(request.method, " ", request.target);
+  Response response;
+  try {
+    Found found = find(routes, service, options, std::move(request));
+    if (found.route == nullptr) {
+      response = std::move(found.refusal);
+    } else {
+      Call call = std::move(found.call);
+      response = co_await found.route->handler(std::move(call));
+    }
+  } catch (const std::exception& error) {
+    spdlog::error("{}: {}", line, error.what());
+    response = problem(500, "an error inside of Entropy; its log says more");
+  }
+  spdlog::debug("{} -> {}", line, response.status);
+  co_return response;
+}
+
+}  // namespace entropy::api

@@ -1,0 +1,50 @@
+#include "api/input.hpp"
+#include "api/resources.hpp"
+#include "api/views_json.hpp"
+#include "failure/catalogue.hpp"
+
+namespace entropy::api {
+namespace {
+
+namespace json = boost::json;
+
+json::object to_json(const failure::Parameter& parameter) {
+  json::value default_value = nullptr;
+  if (!parameter.required) default_value = parameter.default_value;
+  return {{"name", parameter.name},
+          {"type", parameter.type},
+          {"required", parameter.required},
+          {"default", std::move(default_value)},
+          {"description", parameter.description}};
+}
+
+json::object to_json(const failure::Kind& kind) {
+  json::array parameters;
+  for (const auto& each : kind.parameters) parameters.push_back(to_json(each));
+  return {{"name", kind.name},
+          {"aliases", json::array(kind.aliases.begin(), kind.aliases.end())},
+          {"description", kind.description},
+          {"parameters", std::move(parameters)}};
+}
+
+}  // namespace
+
+Response list_targets(const Call& call) {
+  std::optional<policy::Selector> selector;
+  if (const std::string* text = call.parameter("selector")) {
+    auto parsed = policy::Selector::parse(*text);
+    if (!parsed) return bad_field("selector", parsed.error().message);
+    selector = std::move(*parsed);
+  }
+  return json_response(to_json(call.service->targets(selector)));
+}
+
+Response list_failures(const Call&) {
+  json::array kinds;
+  for (const auto& each : failure::catalogue()) kinds.push_back(to_json(each));
+  return json_response(kinds);
+}
+
+Response list_endpoints(const Call& call) { return json_response(to_json(call.service->endpoints())); }
+
+}  // namespace entropy::api

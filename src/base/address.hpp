@@ -1,0 +1,29 @@
+// Where a service listens or is reached: "tcp://HOST[:PORT]" (also "http://"), "unix:///PATH".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace entropy {
+
+struct Address {
+  enum class Kind { tcp, unix_socket };
+  Kind kind = Kind::tcp;
+  std::string host;  // a name or an IP address, IPv6 without its brackets
+  std::uint16_t port = 0;
+  std::string path;  // of the Unix socket
+  bool operator==(const Address&) const = default;
+};
+
+// ErrorCode::invalid says which forms there are.
+Result<Address> parse_address(std::string_view text, std::uint16_t default_port);
+std::string to_string(const Address& address);
+
+// "localhost" and its subdomains (RFC 6761, section 6.3), 127.0.0.0/8, ::1; a Unix socket is local as well.
+bool is_loopback_host(std::string_view host);
+bool is_local(const Address& address);
+
+}  // namespace entropy

@@ -1,0 +1,116 @@
+#include "cli/cli.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/text.hpp"
+#include "cli/command.hpp"
+
+namespace entropy::cli {
+namespace {
+
+void add_globals(CLI::App& app, Globals& globals, const Program& program) {
+  add_list_option(app, "-H,--host", globals.hosts,
+                  "where the service is, or listens (ENTROPY_HOST; tcp://HOST:PORT or unix:///PATH)", "ADDR");
+  app.add_option("--token", globals.token, "the service's token (ENTROPY_TOKEN, else the file of the data directory)")
+      ->type_name("TOKEN");
+  app.add_flag("-D,--debug", globals.debug, "say more");
+  app.add_option("-l,--log-level", globals.log_level, "trace, debug, info, warn or error")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
+  app.set_version_flag("--version", concat("entropy ", program.version));
+}
+
+std::vector<std::string> option_names(const CLI::App& app, const CLI::App* command) {
+  std::vector<std::string> names;
+  for (const CLI::App* each : {&app, command}) {
+    if (each == nullptr) continue;
+    for (const auto* option : each->get_options()) {
+      for (const auto& name : option->get_lnames()) names.push_back(concat("--", name));
+      for (const auto& name : option->get_snames()) names.push_back(concat("-", name));
+    }
+  }
+  return names;
+}
+
+std::string hint(std::string_view word, const std::vector<std::string>& known) {
+  const std::string near = nearest(word, known);
+  return near.empty() ? "" : concat(": did you mean ", entropy::quoted(near), "?");
+}
+
+// What is wrong with the words that CLI11 could not place; empty if there are none.
+std::string complaint(const CLI::App& app, const Commands& commands, const CLI::App* command) {
+  const auto left = app.remaining(true);
+  if (command == nullptr && left.empty()) return "which command? entropy --help lists them";
+  if (left.empty()) return "";
+  const std::string_view word = std::string_view(left.front()).substr(0, left.front().find('='));
+  if (word.starts_with('-')) return concat("unknown option ", word, hint(word, option_names(app, command)));
+  if (command == nullptr)
+    return concat("unknown command ", quoted(word), hint(word, commands.names()), " (entropy --help)");
+  return concat(command->get_name(), " takes no further argument ", quoted(word), ": see entropy ", command->get_name(),
+                " --help");
+}
+
+// --help and --version are answered on `out`; everything else that CLI11 throws is wrong usage.
+int answer_parse_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error,
+                       const Context& context) {
+  if (error.get_exit_code() == 0) return app.exit(error, context.console.out, context.console.err);
+  const std::string of = command == nullptr ? "" : concat(command->get_name(), " ");
+  return context.usage(concat(error.what(), " (see entropy ", of, "--help)"));
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+}  // namespace
+
+int run_cli(const std::vector<std::string>& args, Console& console, const Program& program) {
+  Context context{console, program, {}};
+  CLI::App app("Makes chosen failures happen to Docker containers, on a schedule, and takes them back.", "entropy");
+  app.require_subcommand(0, 1);
+  app.allow_extras();
+  app.footer(
+      "Example:\n  entropy create --failure latency -o delay=200ms --frequency 10 --probability .25 "
+      "--criteria service=ping\n\nEvery command has its own --help.");
+  Commands commands(app);
+  add_globals(app, context.globals, program);
+  add_manage_command(commands);
+  add_policy_commands(commands);
+  add_list_commands(commands);
+  add_watch_commands(commands);
+  add_halt_commands(commands);
+  add_lookup_commands(commands);
+  add_system_commands(commands);
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+  } catch (const CLI::ParseError& error) {
+    // An unknown word explains better than the missing one that it was to be.
+    const std::string unknown = error.get_exit_code() == 0 ? "" : complaint(app, commands, commands.chosen());
+    if (!unknown.empty() && !app.remaining(true).empty()) return context.usage(unknown);
+    return answer_parse_error(app, commands.chosen(), error, context);
+  }
+  CLI::App* command = commands.chosen();
+  const std::string unknown = complaint(app, commands, command);
+  if (!unknown.empty()) return context.usage(unknown);
+  return commands.run_of(command)(context);
+}
+
+int run_cli(int argc, const char* const* argv, const Program& program) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto env = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  Console console{std::cout, std::cerr, terminal_width(), env, ::geteuid() == 0};
+  const int code = run_cli(std::vector<std::string>(argv + 1, argv + argc), console, program);
+  std::cout.flush();
+  return code;
+}
+
+}  // namespace entropy::cli

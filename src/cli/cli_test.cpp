@@ -1,0 +1,371 @@
+// Whole commands against a real API server with a fake control plane behind it.
+#include "cli/cli.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/table.hpp"
+#include "failure/catalogue.hpp"
+#include "fakes/api_fixture.hpp"
+
+namespace entropy::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Outcome {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+class Cli : public testing::Test {
+ protected:
+  Outcome run(std::vector<std::string> args) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const auto env_of = [this](const char* name) { return env.contains(name) ? env.at(name) : std::string(); };
+    Console console{out, err, width, env_of, false};
+    const Program program{"1.2.3", [this](const ManageOptions& options) {
+                            managed = options;
+                            return 7;
+                          }};
+    const int code = run_cli(args, console, program);
+    return {code, out.str(), err.str()};
+  }
+  Outcome create(std::string name) {
+    return run({"create", "--name", std::move(name), "-c", "service=db", "-e", "partition"});
+  }
+
+  static api::Options with_token() {
+    api::Options options;
+    options.token = "secret";
+    options.version = "9.9.9";
+    return options;
+  }
+
+  api::RunningServer server{with_token()};
+  std::map<std::string, std::string> env = {{"ENTROPY_HOST", to_string(server.addresses.front())},
+                                            {"ENTROPY_TOKEN", "secret"}};
+  std::size_t width = 0;
+  std::optional<ManageOptions> managed;
+};
+
+TEST_F(Cli, CreatesThePolicyOfTheReadme) {
+  const Outcome outcome = run({"create",
+                               "--name",
+                               "demo",
+                               "--seed",
+                               "7",
+                               "--failure",
+                               "latency",
+                               "-o",
+                               "delay=200ms",
+                               "-o",
+                               "jitter=10ms",
+                               "--frequency",
+                               "10",
+                               "--probability",
+                               ".25",
+                               "--criteria",
+                               "service=ping",
+                               "--stopped",
+                               "--description",
+                               "a demo",
+                               "--ttl",
+                               "1h",
+                               "--windows",
+                               "9",
+                               "--delay",
+                               "1s",
+                               "-d",
+                               "5"});
+  EXPECT_EQ(outcome.out, "demo\n") << outcome.err;
+  EXPECT_EQ(outcome.code, 0);
+  const auto policy = server.on_thread([&] { return server.service.kept.at("demo").record.policy; });
+  EXPECT_EQ(policy.selector.text(), "service=ping");
+  EXPECT_EQ(policy.schedule.frequency, Duration(10s));
+  EXPECT_EQ(policy.schedule.duration, Duration(5s));
+  EXPECT_EQ(policy.schedule.probability, 0.25);
+  EXPECT_EQ(policy.schedule.seed, 7U);
+  EXPECT_EQ(policy.schedule.windows, 9U);
+  EXPECT_EQ(failure::to_string(policy.failures.front()), "latency delay=200ms jitter=10ms");
+  EXPECT_FALSE(policy.running);
+}
+
+TEST_F(Cli, PrintsEachWrongField) {
+  const Outcome outcome = run({"create", "-c", "a in (", "-e", "latency", "-o", "delay=5", "-p", "2"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("entropy: failure.latency.delay: "));
+  EXPECT_THAT(outcome.err, HasSubstr("entropy: probability: "));
+  EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 3);
+  create("demo");
+  EXPECT_EQ(create("demo").err, "entropy: the name \"demo\" is taken\n");
+}
+
+TEST_F(Cli, ListsPolicies) {
+  run({"create", "--name", "demo", "-c", "service=db", "-e", "partition", "-f", "10", "-d", "5", "-p", "50%"});
+  create("other");
+  const Outcome table = run({"ls"});
+  EXPECT_THAT(table.out, StartsWith("NAME   SELECTOR    FAILURE    SCHEDULE             PHASE  TARGETS  ACTIVE\n"));
+  EXPECT_THAT(table.out, HasSubstr("\ndemo   service=db  partition  5s every 10s, p=0.5  armed  1        0\n"));
+  EXPECT_EQ(run({"ls", "-q"}).out, "demo\nother\n");
+  EXPECT_EQ(run({"ls", "-q", "--filter", "name=o*", "--filter", "failure=partition"}).out, "other\n");
+  EXPECT_EQ(run({"ls", "--format", "{{.Name}}\\t{{.Status.Phase}} {{json .Selector}}"}).out,
+            "demo\tarmed \"service=db\"\nother\tarmed \"service=db\"\n");
+  EXPECT_THAT(run({"ls", "--format", "json"}).out, StartsWith("{\"name\":\"demo\""));
+  EXPECT_EQ(run({"ls", "--format", "{{.Nmae}}"}).code, 2);
+  EXPECT_EQ(run({"ls", "--filter", "x"}).code, 2);
+  width = 60;
+  const Outcome narrow = run({"ls"});
+  for (const std::string_view line : split(narrow.out, '\n')) EXPECT_LE(display_width(line), width) << narrow.out;
+}
+
+TEST_F(Cli, ListsInjectors) {
+  control::InjectorView view;
+  view.id = std::string(64, 'a');
+  view.name = "entropy-web";
+  view.target_name = "web";
+  view.active = {{"demo", "latency", 1, {}}};
+  server.on_thread([&] { server.service.injector_views = {view}; });
+  EXPECT_THAT(run({"lsi"}).out, HasSubstr("\naaaaaaaaaaaa  entropy-web  web"));
+  EXPECT_THAT(run({"lsi"}).out, HasSubstr("demo/latency"));
+  EXPECT_EQ(run({"lsi", "-q", "--no-trunc"}).out, view.id + "\n");
+  EXPECT_THAT(run({"inspect", "entropy-web"}).out, HasSubstr("\"backend\": \"none\""));
+}
+
+TEST_F(Cli, InspectsAndGoesOnAfterAMissingOne) {
+  create("demo");
+  const Outcome outcome = run({"inspect", "none", "demo"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(policy::parse_json(outcome.out)->as_array().size(), 1U);
+  EXPECT_THAT(outcome.out, StartsWith("[\n    {\n        \"name\": \"demo\""));
+  EXPECT_THAT(outcome.err, HasSubstr("\"none\""));
+  EXPECT_EQ(run({"inspect", "--format", "{{.Phase}}", "demo"}).out, "armed\n");
+}
+
+TEST_F(Cli, StopsStartsRemoves) {
+  create("a");
+  create("b");
+  create("ls");  // a name that is a command, too
+  EXPECT_EQ(run({"stop", "a", "ls"}).out, "a\nls\n");
+  EXPECT_EQ(run({"start", "a"}).out, "a\n");
+  const Outcome partly = run({"rm", "a", "none", "b"});
+  EXPECT_EQ(partly.code, 1);
+  EXPECT_EQ(partly.out, "a\nb\n");
+  EXPECT_EQ(partly.err, "entropy: no policy named \"none\"\n");
+  EXPECT_EQ(run({"rm", "-f", "none", "ls"}).code, 0);
+  create("c");
+  server.on_thread([&] { server.service.rollback_error = Error{ErrorCode::unavailable, "1 fault is left on web"}; });
+  const Outcome stuck = run({"rm", "c"});
+  EXPECT_EQ(stuck.code, 1);
+  EXPECT_EQ(stuck.err, "entropy: 1 fault is left on web\n");
+}
+
+TEST_F(Cli, HaltsAndResumes) {
+  EXPECT_EQ(run({"halt", "--reason", "drill"}).code, 0);
+  EXPECT_EQ(server.on_thread([&] { return server.service.halted.reason; }), "drill");
+  EXPECT_EQ(create("demo").code, 1);
+  EXPECT_THAT(run({"info"}).out, HasSubstr("Halted:         true"));
+  EXPECT_EQ(run({"resume"}).code, 0);
+  EXPECT_FALSE(server.on_thread([&] { return server.service.halted.halted; }));
+}
+
+TEST_F(Cli, ShowsEventsUntilTheServiceEnds) {
+  server.on_thread([&] {
+    server.service.events = {{1, Time(1s), "fault.started", "demo", "web", "", {{"window", 3}}},
+                             {2, Time(2s), "halt.begun", "", "", "", {}}};
+  });
+  const auto watch = [&](std::vector<std::string> more) {
+    std::vector<std::string> args = {"events", "--since", "1970-01-01T00:00:00Z"};
+    args.insert(args.end(), more.begin(), more.end());
+    return std::async(std::launch::async, [this, args] { return run(args); });
+  };
+  auto all = watch({});
+  auto some = watch({"--filter", "type=fault.*", "--filter", "policy=demo", "--format", "json"});
+  server.wait_until([&] { return server.service.listeners() == 2; });
+  server.stop(20s);
+  EXPECT_EQ(all.get().out,
+            "1970-01-01T00:00:01Z fault.started policy=demo target=web window=3\n"
+            "1970-01-01T00:00:02Z halt.begun\n");
+  const Outcome filtered = some.get();
+  EXPECT_THAT(filtered.out, StartsWith("{\"id\":1,"));
+  EXPECT_EQ(std::ranges::count(filtered.out, '\n'), 1);
+  EXPECT_EQ(filtered.code, 1);
+  EXPECT_EQ(filtered.err, "entropy: the service has ended the stream of events\n");
+}
+
+TEST_F(Cli, ShowsFaultsAndForecast) {
+  create("demo");
+  server.on_thread([&] {
+    control::FaultRecord record;
+    record.policy = "demo";
+    record.target = "web";
+    record.failure = "latency";
+    server.service.fault_records = {record};
+  });
+  EXPECT_THAT(run({"faults", "--policy", "demo", "-n", "5"}).out, HasSubstr("\ndemo    web     latency"));
+  EXPECT_EQ(server.on_thread([&] { return server.service.last_query.limit; }), 5U);
+  EXPECT_THAT(run({"faults", "--forecast", "10m"}).out, HasSubstr("WINDOW"));
+  EXPECT_EQ(run({"faults", "--forecast", "10"}).code, 1);
+  EXPECT_EQ(run({"faults", "--forecast", "10m", "--since", "1m"}).code, 2);
+}
+
+TEST_F(Cli, ShowsLogs) {
+  server.on_thread([&] {
+    control::InjectorView view;
+    view.id = "abc";
+    server.service.injector_views = {view};
+    server.service.log_pieces = {"one\n", "two\n"};
+  });
+  EXPECT_EQ(run({"logs", "abc"}).out, "one\ntwo\n");
+  EXPECT_EQ(run({"logs", "-f", "abc"}).out, "one\ntwo\n");
+  const Outcome missing = run({"logs", "none"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_EQ(missing.err, "entropy: no injector \"none\"\n");
+}
+
+TEST_F(Cli, MatchesSayingWhyNot) {
+  server.on_thread([&] {
+    server.service.target_states = {{"1", "db", "local", false, "service=web does not hold (service=db)"},
+                                    {"2", "web", "local", true, ""}};
+  });
+  const Outcome outcome = run({"match", "service=web"});
+  EXPECT_THAT(
+      outcome.out,
+      HasSubstr("2             web   local     yes\n1             db    local     no       service=web does not"));
+  EXPECT_EQ(run({"match", "-q", "service=web"}).out, "web\n");
+  EXPECT_EQ(run({"match", ""}).code, 1);
+}
+
+TEST_F(Cli, ListsFailures) {
+  const Outcome outcome = run({"failures"});
+  EXPECT_THAT(outcome.out, HasSubstr("latency  packets arrive late (also: delay)\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("(required)"));
+  EXPECT_THAT(run({"failures", "-q"}).out, HasSubstr("partition\n"));
+}
+
+TEST_F(Cli, DoctorTellsWhatIsWrong) {
+  control::EndpointView view;
+  view.endpoint = "unix:///var/run/docker.sock";
+  view.up = true;
+  view.kernel_version = "6.1.0";
+  server.on_thread([&] { server.service.endpoint_views = {view}; });
+  const Outcome healthy = run({"doctor"});
+  EXPECT_EQ(healthy.code, 0) << healthy.out;
+  EXPECT_THAT(healthy.out, HasSubstr("kernel 6.1.0"));
+  view.up = false;
+  view.message = "permission denied";
+  server.on_thread([&] { server.service.endpoint_views = {view}; });
+  const Outcome sick = run({"doctor"});
+  EXPECT_EQ(sick.code, 1);
+  EXPECT_THAT(sick.out, HasSubstr("FAIL  permission denied"));
+}
+
+TEST_F(Cli, SaysVersions) {
+  EXPECT_EQ(run({"--version"}).out, "entropy 1.2.3\n");
+  EXPECT_THAT(run({"version"}).out, HasSubstr("service  9.9.9"));
+}
+
+TEST_F(Cli, OptionsMayStandAfterTheCommand) {
+  env.erase("ENTROPY_HOST");
+  env["ENTROPY_TOKEN"] = "wrong";
+  const std::string host = to_string(server.addresses.front());
+  EXPECT_EQ(run({"ls", "-H", host, "--token", "secret"}).code, 0);
+  const Outcome debug = run({"-H", host, "--token", "secret", "ls", "-D"});
+  EXPECT_EQ(debug.code, 0);
+  EXPECT_EQ(debug.err, "entropy: GET /v1/policies -> 200\n");
+  EXPECT_EQ(run({"ls", "-H", host, "-H", host}).code, 2);
+  EXPECT_EQ(run({"ls", "-H", "ftp://x"}).code, 2);
+}
+
+TEST_F(Cli, SaysWhereTheTokenIsLookedFor) {
+  char directory[] = "/tmp/entropy-cli-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory), nullptr);
+  env.erase("ENTROPY_TOKEN");
+  env["ENTROPY_DATA_DIR"] = directory;
+  const Outcome refused = run({"ls"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr(concat(directory, "/token")));
+  std::ofstream(concat(directory, "/token")) << "secret\n";
+  EXPECT_EQ(run({"ls"}).code, 0);
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(Cli, SaysThatNobodyAnswers) {
+  server.stop(1s);
+  const Outcome outcome = run({"ls"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, concat("entropy: cannot reach Entropy at ", env.at("ENTROPY_HOST"),
+                                ": connection refused (is `entropy manage` running? see -H)\n"));
+}
+
+TEST_F(Cli, WrongUsageIsExplained) {
+  const auto error_of = [&](std::vector<std::string> args) {
+    const Outcome outcome = run(std::move(args));
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("entropy: "));
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1);
+    return outcome.err;
+  };
+  EXPECT_THAT(error_of({}), HasSubstr("which command?"));
+  EXPECT_THAT(error_of({"craete"}), HasSubstr("did you mean \"create\"?"));
+  EXPECT_THAT(error_of({"ls", "--no-turnc"}), HasSubstr("did you mean \"--no-trunc\"?"));
+  EXPECT_THAT(error_of({"create", "--failrue", "x"}), HasSubstr("did you mean \"--failure\"?"));
+  EXPECT_THAT(error_of({"ls", "x"}), HasSubstr("no further argument \"x\""));
+  EXPECT_THAT(error_of({"rm"}), HasSubstr("NAME"));
+  EXPECT_THAT(error_of({"create", "-e", "latency"}), HasSubstr("--criteria"));
+  EXPECT_THAT(error_of({"create", "-e", "latency", "-c", "a", "-o", "delay"}), HasSubstr("KEY=VALUE"));
+  EXPECT_THAT(error_of({"create", "-e", "latency", "-c", "a", "-o", "x=1", "-o", "x=2"}), HasSubstr("twice"));
+  EXPECT_THAT(error_of({"ls", "-l", "loud"}), HasSubstr("loud"));
+}
+
+TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
+  const Outcome help = run({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const std::string_view command :
+       {"manage", "create", "ls", "lsi", "inspect", "rm", "start", "stop", "halt", "resume", "events", "faults", "logs",
+        "match", "failures", "doctor", "version", "info"}) {
+    EXPECT_THAT(help.out, HasSubstr(concat("\n  ", command, " ")));
+    const Outcome own = run({std::string(command), "--help"});
+    EXPECT_EQ(own.code, 0) << command;
+    EXPECT_THAT(own.out, HasSubstr(concat("Example:\n  entropy ", command))) << own.out;
+  }
+}
+
+TEST_F(Cli, ManageGetsItsOptions) {
+  env = {{"HOME", "/home/u"}, {"DOCKER_HOST", "tcp://engine:2375"}};
+  EXPECT_EQ(run({"manage"}).code, 7);
+  EXPECT_EQ(managed->endpoints, std::vector<std::string>{"tcp://engine:2375"});
+  EXPECT_EQ(to_string(managed->listen.front()), "tcp://127.0.0.1:7890");
+  EXPECT_EQ(managed->data_dir, "/home/u/.local/state/entropy");
+  EXPECT_EQ(run({"manage",    "-H",           "unix:///run/e.sock",
+                 "unix:///a", "-H",           "tcp://0.0.0.0",
+                 "tcp://b",   "--lease",      "5s",
+                 "--no-auth", "--allow-host", "x",
+                 "--no-tls",  "--log-format", "json",
+                 "--scope",   "a=b",          "--require-opt-in",
+                 "-D",        "--data-dir",   "/d"})
+                .code,
+            7);
+  EXPECT_EQ(managed->endpoints, (std::vector<std::string>{"unix:///a", "tcp://b"}));
+  EXPECT_EQ(managed->listen.size(), 2U);
+  EXPECT_EQ(managed->lease, Duration(5s));
+  EXPECT_EQ(managed->log_format, LogFormat::json);
+  EXPECT_EQ(managed->log_level, "debug");
+  EXPECT_EQ(managed->allow_hosts, std::vector<std::string>{"x"});
+  EXPECT_EQ(run({"manage", "--lease", "5"}).code, 2);
+  EXPECT_EQ(run({"manage", "--scope", "a in ("}).code, 2);
+  EXPECT_EQ(run({"manage", "--tls"}).code, 2);
+}
+
+}  // namespace
+}  // namespace entropy::cli

@@ -1,0 +1,32 @@
+// Lists of objects as tables, JSON lines or by a template; what ls, lsi, faults, match and failures share.
+#pragma once
+
+#include "cli/command.hpp"
+
+namespace entropy::cli {
+
+// How a list is to be shown; from the options of the same names.
+struct ListOptions {
+  std::string format = "table";
+  std::vector<std::string> filters;
+  bool quiet = false;
+  bool no_trunc = false;
+};
+
+void add_list_options(CLI::App& command, ListOptions& options);
+void add_format_option(CLI::App& command, std::string& format);
+
+struct Layout {
+  std::vector<Column> columns;
+  std::function<Row(const boost::json::value&)> row;
+  std::function<std::string(const boost::json::value&)> quiet;
+};
+
+// Prints those objects of the array that pass the filters. Wrong filters and templates are wrong usage.
+int print_list(const Context& context, const boost::json::value& list, const ListOptions& options,
+               const Layout& layout);
+
+// The first 12 characters of an identifier, unless `no_trunc`.
+std::string short_id(const std::string& id, bool no_trunc);
+
+}  // namespace entropy::cli

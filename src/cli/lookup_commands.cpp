@@ -1,0 +1,97 @@
+// match, failures.
+#include <algorithm>
+#include <ostream>
+
+#include "base/text.hpp"
+#include "base/url.hpp"
+#include "cli/fields.hpp"
+#include "cli/listing.hpp"
+
+namespace entropy::cli {
+namespace {
+
+namespace json = boost::json;
+
+bool is_matched(const json::value& target) { return field_text(target, "matched") == "true"; }
+
+// Matched ones first; with -q they alone.
+json::array in_order(const json::value& targets, bool matched_alone) {
+  json::array sorted;
+  for (const bool wanted : {true, false}) {
+    if (!targets.is_array() || (matched_alone && !wanted)) continue;
+    for (const auto& target : targets.get_array()) {
+      if (is_matched(target) == wanted) sorted.push_back(target);
+    }
+  }
+  return sorted;
+}
+
+void add_match(Commands& commands) {
+  struct Given {
+    std::string selector;
+    ListOptions list;
+  };
+  const auto given = std::make_shared<Given>();
+  CLI::App& command = commands.add(
+      "match", "show which containers a selector selects, and why not the others; touches nothing",
+      "entropy match 'service=web,tier notin (gold)'", [given](const Context& context) {
+        const std::string path = concat("/v1/targets", print_query({{"selector", given->selector}}));
+        const bool no_trunc = given->list.no_trunc;
+        const Layout layout{{{"CONTAINER ID"}, {"NAME", true}, {"ENDPOINT", true}, {"MATCHED"}, {"REASON", true, true}},
+                            [no_trunc](const json::value& target) {
+                              return Row{short_id(field_text(target, "id"), no_trunc), field_text(target, "name"),
+                                         field_text(target, "endpoint"), is_matched(target) ? "yes" : "no",
+                                         field_text(target, "reason")};
+                            },
+                            [](const json::value& target) { return field_text(target, "name"); }};
+        return context.call("GET", path, nullptr, [&](const json::value& targets) {
+          return print_list(context, in_order(targets, given->list.quiet), given->list, layout);
+        });
+      });
+  command.add_option("SELECTOR", given->selector, "as in create --criteria")->required();
+  add_list_options(command, given->list);
+}
+
+void print_failure(std::ostream& out, const json::value& kind) {
+  const std::string aliases = field_text(kind, "aliases");
+  out << concat(field_text(kind, "name"), "  ", field_text(kind, "description"),
+                aliases.empty() ? "" : concat(" (also: ", aliases, ")"), "\n");
+  std::vector<Row> rows;
+  const auto* parameters = find_field(kind, "parameters");
+  if (parameters == nullptr || !parameters->is_array()) return;
+  for (const auto& each : parameters->get_array()) {
+    const bool required = field_text(each, "required") == "true";
+    rows.push_back({concat("  ", field_text(each, "name")), field_text(each, "type"),
+                    required ? "(required)" : field_text(each, "default"), field_text(each, "description")});
+  }
+  out << format_table({{"  PARAMETER"}, {"TYPE"}, {"DEFAULT"}, {"DESCRIPTION"}}, rows, 0);
+}
+
+void add_failures(Commands& commands) {
+  const auto list = std::make_shared<ListOptions>();
+  CLI::App& command = commands.add(
+      "failures", "list the failures with their parameters", "entropy failures", [list](const Context& context) {
+        return context.call("GET", "/v1/failures", nullptr, [&](const json::value& kinds) {
+          if (list->format != "table" || list->quiet || !kinds.is_array()) {
+            return print_list(context, kinds, *list,
+                              {{}, {}, [](const json::value& kind) { return field_text(kind, "name"); }});
+          }
+          for (bool first = true; const auto& kind : kinds.get_array()) {
+            context.console.out << (std::exchange(first, false) ? "" : "\n");
+            print_failure(context.console.out, kind);
+          }
+          return done;
+        });
+      });
+  command.add_flag("-q,--quiet", list->quiet, "names alone");
+  add_format_option(command, list->format);
+}
+
+}  // namespace
+
+void add_lookup_commands(Commands& commands) {
+  add_match(commands);
+  add_failures(commands);
+}
+
+}  // namespace entropy::cli

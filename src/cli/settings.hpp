@@ -1,0 +1,35 @@
+// Where the service is and what lets us in, from options, environment and files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "cli/console.hpp"
+
+namespace entropy::cli {
+
+inline constexpr std::uint16_t default_port = 7890;
+
+// Options that are accepted before and after any command.
+struct Globals {
+  std::vector<std::string> hosts;
+  std::string token;
+  bool debug = false;
+  std::string log_level = "info";
+};
+
+// --host, else ENTROPY_HOST, else the Unix socket where there is one, else loopback.
+Result<Address> service_address(const Globals& globals, const Console& console);
+
+// $ENTROPY_DATA_DIR, else /var/lib/entropy for root, else entropy in $XDG_STATE_HOME or ~/.local/state.
+std::string default_data_dir(const Console& console);
+
+struct Token {
+  std::string value;   // empty: none found
+  std::string source;  // where it is from, or where it was looked for
+};
+// --token, else ENTROPY_TOKEN, else the file `token` in the data directory.
+Token find_token(const Globals& globals, const Console& console);
+
+}  // namespace entropy::cli

@@ -1,0 +1,145 @@
+// doctor, version, info.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/fields.hpp"
+#include "cli/listing.hpp"
+#include "policy/policy_json.hpp"
+
+namespace entropy::cli {
+namespace {
+
+namespace json = boost::json;
+
+// The lines of a diagnosis, and whether any of them is bad.
+class Diagnosis {
+ public:
+  explicit Diagnosis(std::ostream& out) : out_(out) {}
+  void heading(std::string_view text) { out_ << text << "\n"; }
+  void good(std::string_view text) { out_ << "  ok    " << text << "\n"; }
+  void note(std::string_view text) { out_ << "  note  " << text << "\n"; }
+  void bad(std::string_view text) {
+    out_ << "  FAIL  " << text << "\n";
+    healthy_ = false;
+  }
+  bool healthy() const { return healthy_; }
+
+ private:
+  std::ostream& out_;
+  bool healthy_ = true;
+};
+
+void examine_docker_socket(Diagnosis& diagnosis) {
+  constexpr const char* path = "/var/run/docker.sock";
+  struct stat status{};
+  if (::stat(path, &status) != 0) {
+    diagnosis.note(concat("no ", path, " on this host (fine where the engine is elsewhere)"));
+  } else if (::access(path, R_OK | W_OK) != 0) {
+    diagnosis.note(concat("this user may not use ", path, ": entropy manage needs root or the group docker"));
+  } else {
+    diagnosis.good(concat(path, " is there, and this user may use it"));
+  }
+}
+
+void examine_local(Diagnosis& diagnosis, const Client& client) {
+  diagnosis.heading("This host");
+  examine_docker_socket(diagnosis);
+  const Token& token = client.token();
+  if (token.value.empty()) {
+    diagnosis.note(concat("no token (looked for ", token.source, ")"));
+  } else {
+    diagnosis.good(concat("token from ", token.source));
+  }
+}
+
+void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
+  const auto text = [&](std::string_view path) { return field_text(endpoint, path); };
+  diagnosis.heading(concat("Endpoint ", text("endpoint")));
+  if (text("up") != "true") {
+    const std::string why = text("message");
+    return diagnosis.bad(why.empty() ? "the Docker engine does not answer" : why);
+  }
+  diagnosis.good(concat("Docker ", text("server_version"), " (API ", text("api_version"), ") on ", text("name"), ", ",
+                        text("containers"), " containers"));
+  diagnosis.good(concat(text("operating_system"), ", kernel ", text("kernel_version"), ", ", text("architecture")));
+  if (!text("message").empty()) diagnosis.note(text("message"));
+  const std::string backends = text("backends");
+  if (backends.empty()) {
+    diagnosis.note("backends: none seen at work yet (an injector finds out when the first policy has a target)");
+  } else {
+    diagnosis.good(concat("backends that injectors found to work: ", backends));
+  }
+}
+
+int run_doctor(const Context& context) {
+  const auto client = context.client();
+  if (!client) return context.usage(client.error().message);
+  Diagnosis diagnosis(context.console.out);
+  examine_local(diagnosis, *client);
+  const auto endpoints = client->call("GET", "/v1/endpoints");
+  diagnosis.heading("Service");
+  if (!endpoints) {
+    diagnosis.bad(endpoints.error().message);
+  } else {
+    diagnosis.good(concat("Entropy answers at ", to_string(client->address())));
+    if (endpoints->is_array()) {
+      for (const auto& each : endpoints->get_array()) examine_endpoint(diagnosis, each);
+    }
+  }
+  if (diagnosis.healthy()) return done;
+  return context.report({ErrorCode::unavailable, "something is wrong: see the lines with FAIL"});
+}
+
+int show_version(const Context& context) {
+  const auto client = context.client();
+  if (!client) return context.usage(client.error().message);
+  context.console.out << concat("client   ", context.program.version, "\n") << std::flush;
+  const auto version = client->call("GET", "/version");
+  if (!version) return context.report(version.error());
+  context.console.out << concat("service  ", field_text(*version, "version"), " (API ",
+                                field_text(*version, "api_version"), ") at ", to_string(client->address()), "\n");
+  return done;
+}
+
+void print_info(std::ostream& out, const json::value& info) {
+  const auto line = [&](std::string_view title, std::string_view path) {
+    out << concat(title, field_text(info, path), "\n");
+  };
+  line("Manager:        ", "manager_id");
+  line("Version:        ", "version");
+  line("Policies:       ", "policies");
+  line("Injectors:      ", "injectors");
+  line("Active faults:  ", "active_faults");
+  line("Halted:         ", "halt.halted");
+  const auto* endpoints = find_field(info, "endpoints");
+  if (endpoints == nullptr || !endpoints->is_array()) return;
+  for (const auto& each : endpoints->get_array()) {
+    const bool up = field_text(each, "up") == "true";
+    out << concat("Endpoint:       ", field_text(each, "endpoint"),
+                  up ? " (up)" : " (down: ", up ? "" : field_text(each, "message"), up ? "\n" : ")\n");
+  }
+}
+
+}  // namespace
+
+void add_system_commands(Commands& commands) {
+  commands.add("doctor", "say what this host, the service and its engines can do, and what is missing",
+               "entropy doctor", run_doctor);
+  commands.add("version", "show the versions of client and service", "entropy version", show_version);
+  const auto format = std::make_shared<std::string>("text");
+  CLI::App& info =
+      commands.add("info", "show the service at a glance", "entropy info", [format](const Context& context) {
+        return context.call("GET", "/info", nullptr, [&](const json::value& answer) {
+          if (*format != "text")
+            return print_list(context, json::array{answer}, {.format = *format, .filters = {}}, {});
+          print_info(context.console.out, answer);
+          return done;
+        });
+      });
+  info.add_option("--format", *format, "text, json or a template")->type_name("FORMAT");
+}
+
+}  // namespace entropy::cli
