@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "kernel/delay_line.hpp"
 #include "kernel/links.hpp"
@@ -79,13 +80,13 @@ TEST(Nft, EveryRuleReadsBackAsWritten) {
 // What every decoder makes of bytes; only that it stays within them matters (AddressSanitizer watches).
 void decode_all(View bytes) {
   const Bytes exact(bytes.begin(), bytes.end());
-  (void)decode_one(exact, nft::Family::ipv4);
-  (void)decode_links(exact);
-  (void)nft::describe(exact, 3);
+  std::ignore = decode_one(exact, nft::Family::ipv4);
+  std::ignore = decode_links(exact);
+  std::ignore = nft::describe(exact, 3);
   View rest = exact;
   while (const auto message = next_message(rest)) {
-    (void)decode_packet(*message);
-    (void)refusal_of(*message);
+    std::ignore = decode_packet(*message);
+    std::ignore = refusal_of(*message);
   }
 }
 
@@ -233,6 +234,7 @@ Moments sampled(const Delay& delay) {
   Prng prng(1);
   DelaySource source(delay);
   std::vector<double> values;
+  values.reserve(100000);
   for (int i = 0; i < 100000; ++i) values.push_back(static_cast<double>(source.next(prng).count()));
   return moments(values);
 }
@@ -274,6 +276,7 @@ Instant at(Duration time) { return Instant(time); }
 
 std::vector<std::uint32_t> ids(const std::vector<HeldPacket>& packets) {
   std::vector<std::uint32_t> all;
+  all.reserve(packets.size());
   for (const auto& packet : packets) all.push_back(packet.id);
   return all;
 }
@@ -317,6 +320,7 @@ std::vector<bool> gone_ahead(const Reorder& reorder, int count) {
   Prng prng(11);
   ReorderSource source(reorder);
   std::vector<bool> all;
+  all.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) all.push_back(source.goes_ahead(prng));
   return all;
 }

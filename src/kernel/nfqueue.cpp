@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <tuple>
 
 #include "base/text.hpp"
 
@@ -126,7 +127,7 @@ bool PacketQueues::receive(std::vector<QueuedPacket>& packets) {
 void PacketQueues::accept(std::uint16_t queue, std::span<const HeldPacket> packets, bool restore_mark) {
   const auto flush = [this] {
     // A packet that the kernel has dropped meanwhile is refused; the answer is read and passed over by `receive`.
-    if (!verdicts_.bytes().empty()) (void)socket_.send(verdicts_.bytes());
+    if (!verdicts_.bytes().empty()) std::ignore = socket_.send(verdicts_.bytes());
     verdicts_.clear();
   };
   for (const auto& packet : packets) {

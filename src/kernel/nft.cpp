@@ -114,7 +114,7 @@ std::string_view to_string(Family family) {
 std::string describe(View batch, std::uint32_t sequence) {
   while (const auto message = next_message(batch)) {
     const auto head = read_struct<nfgenmsg>(message->payload);
-    if (message->sequence != sequence || !head) continue;
+    if (message->sequence != sequence || message->type >> 8 != NFNL_SUBSYS_NFTABLES || !head) continue;
     const View attributes = attributes_behind(message->payload, sizeof(nfgenmsg));
     const auto family = to_string(static_cast<Family>(head->nfgen_family));
     switch (message->type & 0xff) {

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/text.hpp"
+#include "kernel/requirements.hpp"
 
 namespace entropy::kernel {
 namespace {
@@ -28,49 +30,6 @@ std::uint64_t random_seed() {
 }
 
 bool ipv6_available() { return static_cast<bool>(Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0))); }
-
-constexpr std::string_view probe_table = "entropy-probe";
-
-// Lets the kernel check a batch without an end, which it then forgets.
-template <class Write>
-Result<> rehearse(NetlinkSocket& socket, Write write) {
-  Writer batch;
-  nft::begin_batch(batch);
-  write(batch);
-  return nft::commit(socket, batch.bytes());
-}
-
-Result<> check_kernel(NetlinkSocket& socket) {
-  const auto owned = rehearse(socket, [](Writer& out) { nft::add_table(out, nft::Family::ipv4, probe_table); });
-  if (!owned && owned.error().code == ErrorCode::permission) {
-    return fail(context("changing nftables needs the capability NET_ADMIN", owned.error()));
-  }
-  if (!owned) {
-    return fail(ErrorCode::unsupported, concat("this kernel lacks nftables tables that vanish with their owner "
-                                               "(nf_tables, kernel 5.12 or later): ",
-                                               owned.error().message));
-  }
-  const auto hooked = rehearse(socket, [](Writer& out) {
-    nft::add_table(out, nft::Family::netdev, probe_table);
-    nft::add_chain(out, nft::Family::netdev, probe_table, {"probe", NF_NETDEV_EGRESS, 0, "lo", {}});
-  });
-  if (!hooked) {
-    return fail(ErrorCode::unsupported, concat("this kernel lacks nftables' egress hook "
-                                               "(NETFILTER_EGRESS, kernel 5.16 or later): ",
-                                               hooked.error().message));
-  }
-  return {};
-}
-
-bool has_native_queue(NetlinkSocket& socket) {
-  return rehearse(socket,
-                  [](Writer& out) {
-                    nft::add_table(out, nft::Family::ipv4, probe_table);
-                    nft::add_chain(out, nft::Family::ipv4, probe_table, {"probe", NF_INET_POST_ROUTING, 0, {}, {}});
-                    nft::add_rule(out, nft::Family::ipv4, probe_table, "probe", {"probe", {nft::Queue{0}}});
-                  })
-      .has_value();
-}
 
 void add(Counters& sum, const Counters& more) {
   sum.matched += more.matched;
@@ -107,7 +66,7 @@ Result<std::unique_ptr<Backend>> UserspaceBackend::make() {
 Result<> UserspaceBackend::apply(const State& wanted) {
   const State state = canonical(wanted);
   auto done = state.empty() ? clear() : establish(state);
-  if (!done && !state.empty()) (void)clear();
+  if (!done && !state.empty()) std::ignore = clear();
   return done;
 }
 
@@ -254,7 +213,7 @@ void UserspaceBackend::on_ready() {
     if (stale_) stale_ = !find_interfaces().has_value();
   } else if (stale_) {
     // What fails here is tried again at the next renewal; `read_back` tells the difference.
-    (void)establish(state_);
+    std::ignore = establish(state_);
     if (stale_) renew();
   } else if (now() >= next_renewal_) {
     renew();
@@ -298,7 +257,7 @@ void UserspaceBackend::release(Instant until) {
 void UserspaceBackend::release_all(DelayLine& line, std::uint16_t queue, bool restore_mark) {
   line.leave_all(leaving_);
   queues_->accept(queue, leaving_, restore_mark);
-  leaving_.clear();
+  leaving_ = {};  // they may have been many
 }
 
 // Lets everything go in a direction that holds nothing any more, also what has not been announced to us yet.

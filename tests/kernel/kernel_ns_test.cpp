@@ -11,6 +11,8 @@
 
 #include "kernel/lab.hpp"
 #include "kernel/nft_socket.hpp"
+#include "kernel/ruleset.hpp"
+#include "kernel/traffic.hpp"
 
 namespace entropy::testing {
 namespace {
@@ -19,9 +21,6 @@ using kernel::Cut;
 using kernel::Delay;
 using kernel::Effect;
 using kernel::State;
-using Clock = std::chrono::steady_clock;
-
-constexpr int port = 7777;
 
 class KernelTest : public ::testing::Test {
  protected:
@@ -31,27 +30,6 @@ class KernelTest : public ::testing::Test {
   }
   std::optional<Lab> lab;
 };
-
-// One datagram from one side to the other and the time that it took; nullopt if it doesn't arrive in time.
-std::optional<Milliseconds> one_way(const Lab& lab, Side from, Ip ip, std::size_t size = 64,
-                                    std::chrono::milliseconds timeout = 3s, int pair = 0) {
-  const Side to = from == Side::target ? Side::peer : Side::target;
-  const Fd receiver = lab.socket(to, ip, SOCK_DGRAM);
-  const auto address = Lab::address(to, ip, port, pair);
-  bind_to(receiver, address);
-  const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
-  const std::string data(size, 'x');
-  const auto start = Clock::now();
-  EXPECT_EQ(
-      ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address)),
-      static_cast<ssize_t>(size))
-      << std::strerror(errno);
-  if (!wait_readable(receiver, timeout)) return std::nullopt;
-  const Milliseconds took = Clock::now() - start;
-  std::string got(size + 1, '\0');
-  EXPECT_EQ(::recv(receiver.get(), got.data(), got.size(), 0), static_cast<ssize_t>(size));
-  return took;
-}
 
 void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
   std::vector<Milliseconds> seen;
@@ -95,38 +73,12 @@ Effect cutting(Cut cut) { return {{}, {}, 0, cut}; }
     ASSERT_TRUE(applied_) << applied_.error().message;   \
   } while (false)
 
-// The numbers of the datagrams that arrived, in their order of arrival.
-std::vector<int> stream(const Lab& lab, Side from, Ip ip, int count, std::chrono::microseconds pause, int mark = 0) {
-  const Side to = from == Side::target ? Side::peer : Side::target;
-  const Fd receiver = lab.socket(to, ip, SOCK_DGRAM);
-  const int buffer = 16 << 20;
-  ::setsockopt(receiver.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
-  const auto address = Lab::address(to, ip, port);
-  bind_to(receiver, address);
-  const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
-  if (mark != 0) ::setsockopt(sender.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark);
-  int failed = 0;
-  for (int i = 0; i < count; ++i) {
-    const auto sent =
-        ::sendto(sender.get(), &i, sizeof i, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
-    if (sent < 0) ++failed;
-    std::this_thread::sleep_for(pause);
-  }
-  EXPECT_EQ(failed, 0) << "the application saw an error";
-  std::vector<int> arrived;
-  while (wait_readable(receiver, 300ms)) {
-    int number = -1;
-    (void)!::recv(receiver.get(), &number, sizeof number, 0);
-    arrived.push_back(number);
-  }
-  return arrived;
-}
-
-// 99.9 % of all binomial experiments end in mean +- 3.29 standard deviations.
+// 99.999 % of all binomial experiments end within 4.42 standard deviations of the mean: with a dozen of them in every
+// run, the usual 99.9 % would fail one run in a hundred.
 void expect_loss(const std::vector<int>& arrived, int sent, double share) {
   const double mean = sent * share;
   const double deviation = std::sqrt(sent * share * (1 - share));
-  EXPECT_NEAR(sent - static_cast<double>(arrived.size()), mean, 3.29 * deviation + 1);
+  EXPECT_NEAR(sent - static_cast<double>(arrived.size()), mean, 4.42 * deviation + 1);
   EXPECT_TRUE(std::ranges::is_sorted(arrived));
 }
 
@@ -158,62 +110,42 @@ TEST_F(KernelTest, LossOfHeldPacketsCountsEachOnce) {
 
 TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
   InjectorThread injector(*lab);
+  constexpr std::size_t fragmented = 8000;
   for (const Ip ip : {Ip::v4, Ip::v6}) {
-    const auto plain = one_way(*lab, Side::target, ip, 8000);
-    std::printf("8000 bytes, no fault: %s\n", plain ? "arrives" : "lost");
+    if (!one_way(*lab, Side::target, ip, fragmented)) GTEST_SKIP() << "this kernel loses fragments by itself";
     ASSERT_APPLIED(injector, both(delayed(20ms)));
     for (const Side from : {Side::target, Side::peer}) {
-      const auto took = one_way(*lab, from, ip, 8000);
-      std::printf("8000 bytes, 20 ms %s: %.3f\n", from == Side::target ? "egress" : "ingress",
-                  took ? took->count() : -1);
-      if (plain) EXPECT_TRUE(took);
+      const auto took = one_way(*lab, from, ip, fragmented);
+      ASSERT_TRUE(took);
+      EXPECT_GE(*took, 20ms);
+      EXPECT_LE(*took, 20ms * 1.1 + 20ms);
     }
     ASSERT_APPLIED(injector, {});
   }
 }
 
-// A TCP connection between the namespaces; the target connects.
-struct Connection {
-  Fd target;
-  Fd peer;
-};
-
-void set_timeouts(const Fd& socket, std::chrono::seconds timeout) {
-  const timeval value = {timeout.count(), 0};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
-}
-
-Fd listening(const Lab& lab, Side side, Ip ip) {
-  Fd listener = lab.socket(side, ip, SOCK_STREAM);
-  set_timeouts(listener, 10s);
-  bind_to(listener, Lab::address(side, ip, port));
-  ::listen(listener.get(), 4);
-  return listener;
-}
-
-int connect_to(const Fd& socket, const sockaddr_in6& address) {
-  set_timeouts(socket, 10s);
-  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length_of(address)) == 0 ? 0 : errno;
-}
-
-Connection connected(const Lab& lab, Ip ip) {
-  const Fd listener = listening(lab, Side::peer, ip);
-  Connection made;
-  made.target = lab.socket(Side::target, ip, SOCK_STREAM);
-  EXPECT_EQ(connect_to(made.target, Lab::address(Side::peer, ip, port)), 0);
-  made.peer = Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  set_timeouts(made.peer, 10s);
-  return made;
-}
-
-std::string receive_all(const Fd& socket) {
-  std::string data;
-  std::vector<char> buffer(1 << 16);
-  while (true) {
-    const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-    if (got <= 0) return data;
-    data.append(buffer.data(), static_cast<std::size_t>(got));
+TEST_F(KernelTest, GroupTrafficArrivesOnce) {
+  InjectorThread injector(*lab);
+  ASSERT_APPLIED(injector, with_egress(delayed(20ms)));
+  for (const in_addr_t group : {0x0a0900ffu, 0xffffffffu, 0xe0000001u}) {
+    std::vector<Fd> receivers;
+    sockaddr_in address = {AF_INET, htons(port), {htonl(INADDR_ANY)}, {}};
+    for (const Side side : {Side::target, Side::peer}) {
+      receivers.push_back(lab->socket(side, Ip::v4, SOCK_DGRAM));
+      ASSERT_EQ(::bind(receivers.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    }
+    const Fd sender = lab->socket(Side::target, Ip::v4, SOCK_DGRAM);
+    const int on = 1;
+    ::setsockopt(sender.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+    ::setsockopt(sender.get(), SOL_SOCKET, SO_BINDTODEVICE, "eth0", 5);
+    address.sin_addr.s_addr = htonl(group);
+    EXPECT_EQ(::sendto(sender.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address), 1);
+    for (const Fd& receiver : receivers) {
+      char byte = 0;
+      EXPECT_TRUE(wait_readable(receiver, 500ms));
+      (void)!::recv(receiver.get(), &byte, 1, MSG_DONTWAIT);
+      EXPECT_FALSE(wait_readable(receiver, 50ms)) << "it arrived twice";
+    }
   }
 }
 
@@ -330,14 +262,26 @@ TEST_F(KernelTest, RejectIsNoticedAtOnce) {
   }
 }
 
+// Tables of Entropy's in the target's namespace, as anybody can list them.
+std::size_t tables_left(const Lab& lab) {
+  std::size_t count = 0;
+  lab.inside(Side::target, [&] {
+    auto socket = kernel::NetlinkSocket::open(NETLINK_NETFILTER);
+    count = kernel::nft::read_tables(*socket, kernel::table_name).value().size();
+  });
+  return count;
+}
+
 TEST_F(KernelTest, ADeadOwnerLeavesNothing) {
   Effect effect = delayed(200ms);
   effect.loss = 0.5;
   InjectorProcess injector(*lab, both(effect));
   ASSERT_TRUE(injector.ready());
   EXPECT_FALSE(one_way(*lab, Side::target, Ip::v4, 64, 100ms));
+  EXPECT_EQ(tables_left(*lab), 3);
   injector.signal(SIGKILL);
   injector.wait();
+  EXPECT_TRUE(wait_until(1s, [&] { return tables_left(*lab) == 0; }));
   EXPECT_TRUE(wait_until(1s, [&] { return one_way(*lab, Side::target, Ip::v4, 64, 50ms).has_value(); }));
   expect_loss(stream(*lab, Side::target, Ip::v4, 200, 0us), 200, 0);
   // A table of our name would be in the way of the next one.
@@ -470,6 +414,7 @@ TEST_F(KernelTest, ReadsBackWhatWasAskedAndLeavesNoTrace) {
   }
   ASSERT_APPLIED(injector, {});
   EXPECT_EQ(*injector.read_back(), State{});
+  EXPECT_EQ(tables_left(*lab), 0);
   EXPECT_TRUE(one_way(*lab, Side::target, Ip::v4));
 }
 

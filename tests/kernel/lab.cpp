@@ -238,7 +238,10 @@ InjectorProcess::~InjectorProcess() {
   wait();
 }
 
-void InjectorProcess::signal(int number) const { ::kill(pid_, number); }
+// Never with a pid of -1, which would mean every process of the machine.
+void InjectorProcess::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);
+}
 
 void InjectorProcess::wait() {
   ::waitpid(pid_, nullptr, 0);
