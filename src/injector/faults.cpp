@@ -45,6 +45,7 @@ bool Faults::is_active(const Due& fault) const {
 
 std::vector<program::Fault> Faults::active() const {
   std::vector<program::Fault> faults;
+  faults.reserve(active_.size());
   for (const auto& each : active_) faults.push_back(report_of(each.due, each.started));
   return faults;
 }
