@@ -8,5 +8,8 @@ target_compile_definitions(entropy_boost PUBLIC BOOST_ASIO_SEPARATE_COMPILATION 
                                                 BOOST_ALL_NO_LIB)
 target_compile_options(entropy_boost PRIVATE -w)
 target_link_libraries(entropy_boost PUBLIC Threads::Threads OpenSSL::SSL OpenSSL::Crypto)
-# What every user of Boost here includes anyway.
-target_precompile_headers(entropy_boost INTERFACE ${CMAKE_SOURCE_DIR}/cmake/boost_pch.hpp)
+
+# What every user of Boost here includes anyway, precompiled once for all targets that say BOOST.
+add_library(entropy_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_pch.cpp)
+target_link_libraries(entropy_pch PUBLIC entropy_boost)
+target_precompile_headers(entropy_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/boost_pch.hpp)

@@ -26,15 +26,4 @@ std::string_view to_string(InjectorState state) {
   return "starting";
 }
 
-std::string_view to_string(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::active: return "active";
-    case Outcome::completed: return "completed";
-    case Outcome::cut_short: return "cut-short";
-    case Outcome::missed: return "missed";
-    case Outcome::failed: return "failed";
-  }
-  return "failed";
-}
-
 }  // namespace entropy::control

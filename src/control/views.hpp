@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policy/policy.hpp"
+#include "store/fault_record.hpp"
 
 namespace entropy::control {
 
@@ -86,34 +87,10 @@ struct EndpointView {
   std::vector<std::string> backends;  // those that injectors have found to work there
 };
 
-enum class Outcome { active, completed, cut_short, missed, failed };
-std::string_view to_string(Outcome outcome);
-
-// One failure on one target during one window.
-struct FaultRecord {
-  std::uint64_t id = 0;  // grows with time; the cursor of a listing
-  std::string policy;
-  std::string target;  // name
-  std::string endpoint;
-  std::string failure;
-  std::uint64_t window = 0;
-  Time planned_start;
-  std::optional<Time> planned_end;
-  std::optional<Time> started;
-  std::optional<Time> ended;
-  Outcome outcome = Outcome::active;
-  std::uint64_t packets = 0;
-  std::string message;
-};
-
-struct FaultQuery {
-  std::string policy;  // empty: any
-  std::string target;
-  std::optional<Time> since;
-  std::optional<Time> until;
-  std::size_t limit = 100;   // at most 1000
-  std::uint64_t cursor = 0;  // only older than this id; 0: from the newest on
-};
+using store::FaultQuery;
+using store::FaultRecord;
+using store::Outcome;
+using store::to_string;
 
 // A window that the pure schedule foresees for a target of today.
 struct ForecastRow {

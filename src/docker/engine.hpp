@@ -27,17 +27,17 @@ using Task = asio::awaitable<Result<T>>;
 
 struct Network {
   std::string name;
-  std::string ip;    // IPv4, empty if none
-  std::string ip6;   // global IPv6, empty if none
+  std::string ip;   // IPv4, empty if none
+  std::string ip6;  // global IPv6, empty if none
   bool operator==(const Network&) const = default;
 };
 
 // One row of GET /containers/json.
 struct Container {
   std::string id;
-  std::string name;   // without the leading slash
+  std::string name;  // without the leading slash
   std::string image;
-  std::string state;  // created, running, paused, restarting, removing, exited, dead
+  std::string state;         // created, running, paused, restarting, removing, exited, dead
   std::string network_mode;  // default, bridge, host, none, container:<id>, or a network's name
   std::map<std::string, std::string> labels;
   std::vector<Network> networks;
@@ -66,15 +66,16 @@ struct ContainerSpec {
   std::vector<std::string> security_options;
   bool read_only_root = false;
   bool open_stdin = false;
-  std::int64_t memory_bytes = 0;  // 0: no limit
-  std::int64_t pids_limit = 0;    // 0: no limit
+  bool auto_remove = false;                        // the engine removes it when it has ended
+  std::int64_t memory_bytes = 0;                   // 0: no limit
+  std::int64_t pids_limit = 0;                     // 0: no limit
   std::map<std::string, std::string> log_options;  // of the json-file driver; empty: the engine's default driver
 };
 
 struct EngineInfo {
-  std::string name;            // of the host
+  std::string name;  // of the host
   std::string server_version;
-  std::string api_version;     // the one negotiated for our calls
+  std::string api_version;  // the one negotiated for our calls
   std::string operating_system;
   std::string kernel_version;
   std::string architecture;
@@ -148,8 +149,13 @@ struct Address {
 };
 Result<Address> parse_address(std::string text);
 
+struct EngineOptions {
+  Duration call_timeout = std::chrono::seconds(30);  // of every call that is not a stream, and of a stream's beginning
+  Duration load_timeout = std::chrono::seconds(120);
+};
+
 // The real one. Nothing is connected before the first call; the API version is negotiated then (and again after the
 // engine was away). Must outlive its calls.
-std::unique_ptr<Engine> make_engine(asio::any_io_executor executor, Address address);
+std::unique_ptr<Engine> make_engine(asio::any_io_executor executor, Address address, EngineOptions options = {});
 
 }  // namespace entropy::docker

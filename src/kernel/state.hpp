@@ -52,7 +52,8 @@ struct State {
   bool empty() const { return egress.empty() && ingress.empty(); }
 };
 
-// What the namespace's counters have seen since the state was last empty.
+// What the namespace's counters have seen since a fault began in a namespace that had none; the figures stay to be
+// read after the last fault has ended, until the next begins.
 struct Counters {
   std::uint64_t matched = 0;  // packets that went through a fault's rules
   std::uint64_t dropped = 0;

@@ -1,0 +1,41 @@
+# The commands of the project; `make help` lists them. Each installs, builds and starts what it lacks.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+
+.PHONY: help prepare build test test-long demo stop bench format lint clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+prepare: ## install what building, testing and running need (Debian packages); safe to run twice
+	@tools/prepare
+
+build: prepare ## build bin/entropy and bin/entropy-injector
+	@tools/build release
+	@mkdir -p bin
+	@cp build/release/src/main/entropy build/release/src/injector/entropy-injector bin/
+
+test: build ## every test: unit, kernel, end to end; then unit and kernel again under ASan+UBSan
+	@tools/run-tests
+
+test-long: build ## what does not fit 25 minutes: everything again under ThreadSanitizer, repeated
+	@tools/run-tests --long
+
+demo: build ## two containers, one policy, faults coming and going before your eyes
+	@tools/demo
+
+stop: ## stop what `make demo` and `make test` have started
+	@tools/engine down
+
+bench: build ## figures as ratios taken in one run
+	@bench/run
+
+format: ## clang-format over all sources
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+lint: prepare ## formatting, layers, clang-tidy
+	@tools/lint
+
+clean: ## remove what was built
+	rm -rf build bin

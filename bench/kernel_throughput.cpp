@@ -1,0 +1,92 @@
+// One TCP flow from the target to a peer on the same host: what of its speed is left under each delay.
+// Usage: kernel_throughput [seconds per measurement]
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "kernel/lab.hpp"
+
+namespace entropy::testing {
+namespace {
+
+constexpr int port = 7778;
+constexpr std::size_t block = 256 << 10;
+
+using Clock = std::chrono::steady_clock;
+
+void send_until(const Fd& socket, Clock::time_point end) {
+  const std::vector<char> data(block, 'x');
+  while (Clock::now() < end && ::send(socket.get(), data.data(), data.size(), MSG_NOSIGNAL) > 0) {
+  }
+  ::shutdown(socket.get(), SHUT_WR);
+}
+
+// Megabits a second, as the receiver sees them.
+double throughput(const Lab& lab, Side from, std::chrono::seconds time) {
+  const Side to = from == Side::target ? Side::peer : Side::target;
+  const Fd listener = lab.socket(to, Ip::v4, SOCK_STREAM);
+  const auto address = Lab::address(to, Ip::v4, port);
+  bind_to(listener, address);
+  ::listen(listener.get(), 1);
+  const Fd source = lab.socket(from, Ip::v4, SOCK_STREAM);
+  const timeval limit = {5, 0};
+  ::setsockopt(source.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  if (::connect(source.get(), reinterpret_cast<const sockaddr*>(&address), length_of(address)) != 0) return 0;
+  const Fd sink(::accept(listener.get(), nullptr, nullptr));
+  const auto start = Clock::now();
+  std::thread sender([&] { send_until(source, start + time); });
+  std::vector<char> buffer(block);
+  double bits = 0;
+  for (ssize_t got = 0; (got = ::recv(sink.get(), buffer.data(), buffer.size(), 0)) > 0;) {
+    bits += 8 * static_cast<double>(got);
+  }
+  sender.join();
+  return bits / std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+struct Case {
+  const char* name;
+  Side from;
+  kernel::State state;
+};
+
+void report(const Case& measured, double mbits, double undisturbed) {
+  std::printf("%-16s %9.0f Mbit/s  %5.1f %%\n", measured.name, mbits, 100 * mbits / undisturbed);
+}
+
+int run(std::chrono::seconds time) {
+  const Lab lab;
+  const double undisturbed = throughput(lab, Side::target, time);
+  report({"undisturbed", Side::target, {}}, undisturbed, undisturbed);
+  InjectorThread injector(lab);
+  const auto delayed = [](Duration delay) {
+    return kernel::Effect{{{delay, Duration{0}, 0, {}}}, {}, 0, kernel::Cut::none};
+  };
+  const std::vector<Case> cases = {{"backend idle", Side::target, {}},
+                                   {"egress 1 ms", Side::target, {delayed(1ms), {}}},
+                                   {"egress 50 ms", Side::target, {delayed(50ms), {}}},
+                                   {"ingress 1 ms", Side::peer, {{}, delayed(1ms)}},
+                                   {"ingress 50 ms", Side::peer, {{}, delayed(50ms)}}};
+  for (const auto& next : cases) {
+    if (const auto applied = injector.apply(next.state); !applied) {
+      std::fprintf(stderr, "%s\n", applied.error().message.c_str());
+      return 1;
+    }
+    report(next, throughput(lab, next.from, time), undisturbed);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace entropy::testing
+
+int main(int count, char** arguments) {
+  if (const auto reason = entropy::testing::why_no_lab()) {
+    std::fprintf(stderr, "%s\n", reason->c_str());
+    return 1;
+  }
+  return entropy::testing::run(std::chrono::seconds(count > 1 ? std::atoi(arguments[1]) : 3));
+}

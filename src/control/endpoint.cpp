@@ -1,0 +1,169 @@
+#include "control/endpoint.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "control/labels.hpp"
+#include "control/spawn.hpp"
+
+namespace entropy::control {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr Duration resync_period = 30s;
+constexpr Duration longest_backoff = 5s;
+
+bool is_up(const std::string& state) { return state == "running" || state == "paused"; }
+
+// Actions after which a container may look different. The many others (exec_*, health checks, attach) say nothing.
+bool changes_container(const std::string& action) {
+  static const std::set<std::string> actions = {"create", "start", "restart", "pause", "unpause", "rename", "update"};
+  return actions.contains(action);
+}
+
+}  // namespace
+
+Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, asio::any_io_executor executor,
+                   std::function<void()> on_change)
+    : name_(std::move(name)),
+      engine_(std::move(engine)),
+      executor_(executor),
+      on_change_(std::move(on_change)),
+      work_(executor) {}
+
+asio::awaitable<void> Endpoint::run() {
+  spawn(executor_, concat("refreshing ", name_), refresh_loop());
+  co_await follow_events();
+}
+
+void Endpoint::stop() {
+  stopped_ = true;
+  work_.notify();
+}
+
+asio::awaitable<void> Endpoint::follow_events() {
+  Duration backoff = 200ms;
+  while (!stopped_) {
+    // Subscribed first, listed then: nothing falls between.
+    std::function<void()> on_open = [this, &backoff] {
+      backoff = 200ms;
+      list_due_ = true;
+      work_.notify();
+    };
+    std::function<void(docker::Event)> handler = [this](const docker::Event& event) { on_event(event); };
+    const auto ended = co_await engine_->events(std::move(on_open), std::move(handler));
+    if (stopped_) co_return;
+    set_lost(ended ? "the engine ended its event stream" : ended.error().message);
+    asio::steady_timer timer(executor_, backoff);
+    auto token = asio::as_tuple(asio::use_awaitable);
+    co_await timer.async_wait(token);
+    backoff = std::min(backoff * 2, longest_backoff);
+  }
+}
+
+asio::awaitable<void> Endpoint::refresh_loop() {
+  auto next_list = std::chrono::steady_clock::now();
+  while (!stopped_) {
+    co_await work_.wait(resync_period);
+    if (stopped_) co_return;
+    const auto now = std::chrono::steady_clock::now();
+    if (list_due_ || (!lost_ && now >= next_list)) {
+      list_due_ = false;
+      next_list = now + resync_period;
+      const auto listed = co_await list_all();
+      if (!listed) set_lost(listed.error().message);
+    }
+    while (!dirty_.empty()) {
+      const std::string id = *dirty_.begin();
+      dirty_.erase(dirty_.begin());
+      const auto inspected = co_await inspect(id);
+      if (!inspected) spdlog::debug("{}: looking at {}: {}", name_, id.substr(0, 12), inspected.error().message);
+    }
+    on_change_();
+  }
+}
+
+docker::Task<> Endpoint::list_all() {
+  std::vector<std::string> any_label;
+  auto listed = co_await engine_->list_containers(true, std::move(any_label));
+  if (!listed) co_return fail(listed.error());
+  take_list(std::move(*listed));
+  if (!info_ || lost_) {
+    auto info = co_await engine_->info();
+    if (info) info_ = std::move(*info);
+  }
+  if (lost_) spdlog::info("{}: connected", name_);
+  lost_.reset();
+  co_return Result<>();
+}
+
+void Endpoint::take_list(std::vector<docker::Container> containers) {
+  std::map<std::string, CachedContainer> fresh;
+  std::set<std::string> owners;
+  for (auto& container : containers) {
+    if (is_injector(container)) owners.insert(label_of(container, label::target));
+    const std::string id = container.id;
+    CachedContainer cached{std::move(container), "", false};
+    cached.up = is_up(cached.container.state);
+    // A start that was missed while the stream was down is found by looking: only owners of a namespace with an
+    // injector in it can be mistaken.
+    fresh.emplace(id, std::move(cached));
+  }
+  for (const auto& id : owners) {
+    if (fresh.contains(id) && fresh.at(id).up) dirty_.insert(id);
+  }
+  // Until they are looked at, what was known of them holds.
+  for (auto& [id, cached] : fresh) {
+    if (const auto known = containers_.find(id); known != containers_.end()) cached.started_at = known->second.started_at;
+  }
+  containers_ = std::move(fresh);
+}
+
+docker::Task<> Endpoint::inspect(std::string id) {
+  auto details = co_await engine_->inspect_container(id);
+  if (!details) {
+    if (details.error().code == ErrorCode::not_found) forget(id);
+    co_return fail(details.error());
+  }
+  CachedContainer cached{std::move(details->container), details->started_at, false};
+  cached.up = is_up(cached.container.state);
+  containers_[id] = std::move(cached);
+  co_return Result<>();
+}
+
+void Endpoint::forget(const std::string& id) { containers_.erase(id); }
+
+void Endpoint::look_at(const std::string& id) {
+  dirty_.insert(id);
+  work_.notify();
+}
+
+void Endpoint::on_event(const docker::Event& event) {
+  if (event.type == "network" && (event.action == "connect" || event.action == "disconnect")) {
+    const auto container = event.attributes.find("container");
+    if (container != event.attributes.end()) look_at(container->second);
+    return;
+  }
+  if (event.type != "container") return;
+  if (event.action == "die") {
+    if (const auto known = containers_.find(event.id); known != containers_.end()) known->second.up = false;
+    on_change_();
+  } else if (event.action == "destroy") {
+    forget(event.id);
+    on_change_();
+  } else if (changes_container(event.action)) {
+    look_at(event.id);
+  }
+}
+
+void Endpoint::set_lost(std::string why) {
+  if (lost_ != why) spdlog::warn("{}: {}", name_, why);
+  lost_ = std::move(why);
+  on_change_();
+}
+
+}  // namespace entropy::control

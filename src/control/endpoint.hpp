@@ -1,0 +1,68 @@
+// One engine as seen from the manager: its containers, kept true by the engine's events and by listing them anew after
+// every reconnect and from time to time. Level-triggered: an event only says what to look at.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "control/plan.hpp"
+#include "control/signal.hpp"
+#include "docker/engine.hpp"
+
+namespace entropy::control {
+
+struct CachedContainer {
+  docker::Container container;
+  std::string started_at;  // empty until it was inspected
+  bool up = false;         // running or paused
+};
+
+// One thread. Runs from `run` to `stop`; `on_change` is called whenever what it shows may have changed.
+class Endpoint {
+ public:
+  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, boost::asio::any_io_executor executor,
+           std::function<void()> on_change);
+
+  const std::string& name() const { return name_; }
+  docker::Engine& engine() { return *engine_; }
+
+  boost::asio::awaitable<void> run();
+  void stop();
+
+  // nullopt while the engine answers; before the first listing, and while it can't be reached: why.
+  const std::optional<std::string>& lost() const { return lost_; }
+  const std::map<std::string, CachedContainer>& containers() const { return containers_; }
+  const std::optional<docker::EngineInfo>& info() const { return info_; }
+
+  // Looks at the container now; the answer is in `containers` afterwards.
+  docker::Task<> inspect(std::string id);
+  // A container of ours that is gone; its event may come later.
+  void forget(const std::string& id);
+
+ private:
+  boost::asio::awaitable<void> follow_events();
+  boost::asio::awaitable<void> refresh_loop();
+  docker::Task<> list_all();
+  void on_event(const docker::Event& event);
+  void look_at(const std::string& id);
+  void take_list(std::vector<docker::Container> containers);
+  void set_lost(std::string why);
+
+  std::string name_;
+  std::unique_ptr<docker::Engine> engine_;
+  boost::asio::any_io_executor executor_;
+  std::function<void()> on_change_;
+  std::map<std::string, CachedContainer> containers_;
+  std::optional<docker::EngineInfo> info_;
+  std::optional<std::string> lost_ = "the engine was not asked yet";
+  std::set<std::string> dirty_;
+  bool list_due_ = false;
+  bool stopped_ = false;
+  Signal work_;
+};
+
+}  // namespace entropy::control

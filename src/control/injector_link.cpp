@@ -1,0 +1,84 @@
+#include "control/injector_link.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "control/spawn.hpp"
+
+namespace entropy::control {
+
+namespace asio = boost::asio;
+
+InjectorLink::InjectorLink(asio::any_io_executor executor, Duration lease, Handlers handlers)
+    : executor_(executor), lease_(lease), handlers_(std::move(handlers)), work_(executor) {}
+
+void InjectorLink::start(std::unique_ptr<docker::AttachStream> stream) {
+  stream_ = std::move(stream);
+  spawn(executor_, "reading from an injector", read_loop(shared_from_this()));
+  spawn(executor_, "writing to an injector", write_loop(shared_from_this()));
+}
+
+void InjectorLink::send(const program::Command& command) {
+  queue_.push_back(program::encode(command) + "\n");
+  work_.notify();
+}
+
+void InjectorLink::close() {
+  if (std::exchange(closed_, true)) return;
+  if (stream_) stream_->close();
+  work_.notify();
+}
+
+void InjectorLink::ended(std::string why) {
+  if (closed_) return;
+  close();
+  handlers_.on_closed(std::move(why));
+}
+
+asio::awaitable<void> InjectorLink::read_loop(std::shared_ptr<InjectorLink> self) {
+  while (!closed_) {
+    auto output = co_await stream_->read();
+    if (!output) {
+      ended(output.error().message);
+      co_return;
+    }
+    splitter_.feed(output->bytes, [&](std::string_view line) { on_line(line); });
+  }
+}
+
+void InjectorLink::on_line(std::string_view line) {
+  if (closed_ || !line.starts_with('{') || line.starts_with(R"({"started")")) return;  // the header, for people
+  auto report = program::parse_report(line);
+  if (report) {
+    handlers_.on_report(std::move(*report));
+  } else {
+    spdlog::warn("{}", report.error().message);
+  }
+}
+
+asio::awaitable<void> InjectorLink::write_loop(std::shared_ptr<InjectorLink> self) {
+  const std::string renewal = program::encode(program::Lease{lease_}) + "\n";
+  auto next_renewal = std::chrono::steady_clock::now();
+  while (!closed_) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_renewal) {
+      next_renewal = now + lease_ / 3;
+      queue_.push_front(renewal);
+    }
+    while (!closed_ && !queue_.empty()) {
+      std::string line = std::move(queue_.front());
+      queue_.pop_front();
+      const auto written = co_await stream_->write(std::move(line));
+      if (!written) {
+        ended(written.error().message);
+        co_return;
+      }
+    }
+    if (closed_) co_return;
+    const auto left = next_renewal - std::chrono::steady_clock::now();
+    co_await work_.wait(std::chrono::duration_cast<Duration>(left));
+  }
+}
+
+}  // namespace entropy::control

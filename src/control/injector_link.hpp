@@ -1,0 +1,49 @@
+// The manager's end of an injector's attach stream: commands down, reports up, the lease renewed every third of it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control/signal.hpp"
+#include "docker/engine.hpp"
+#include "program/command.hpp"
+#include "program/report_reader.hpp"
+
+namespace entropy::control {
+
+// One thread. Kept alive by its own coroutines until the stream ends; `close` ends it. After `on_closed` or `close`
+// nothing is called any more.
+class InjectorLink : public std::enable_shared_from_this<InjectorLink> {
+ public:
+  struct Handlers {
+    std::function<void(program::Report)> on_report;
+    std::function<void(std::string why)> on_closed;
+  };
+
+  InjectorLink(boost::asio::any_io_executor executor, Duration lease, Handlers handlers);
+
+  // Takes over an attached stream and starts to renew the lease.
+  void start(std::unique_ptr<docker::AttachStream> stream);
+  // Queued; written in order. A link that is not closed delivers it or closes.
+  void send(const program::Command& command);
+  void close();
+
+ private:
+  boost::asio::awaitable<void> read_loop(std::shared_ptr<InjectorLink> self);
+  boost::asio::awaitable<void> write_loop(std::shared_ptr<InjectorLink> self);
+  void on_line(std::string_view line);
+  void ended(std::string why);
+
+  boost::asio::any_io_executor executor_;
+  Duration lease_;
+  Handlers handlers_;
+  std::unique_ptr<docker::AttachStream> stream_;
+  program::LineSplitter splitter_;
+  std::deque<std::string> queue_;
+  Signal work_;
+  bool closed_ = false;
+};
+
+}  // namespace entropy::control

@@ -1,0 +1,232 @@
+#include "control/journal.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace entropy::control {
+namespace {
+
+constexpr std::size_t most_recent_events = 10'000;
+constexpr std::uint64_t most_fault_rows = 1'000'000;
+
+void log_failure(const Result<>& result) {
+  if (!result) spdlog::error("history: {}", result.error().message);
+}
+
+store::FaultRecord record_of(const std::string& endpoint, const program::Fault& fault) {
+  store::FaultRecord record;
+  record.policy = fault.policy;
+  record.target = fault.target;
+  record.endpoint = endpoint;
+  record.failure = fault.failure;
+  record.window = fault.window;
+  record.planned_start = fault.planned_start;
+  if (fault.planned_end != policy::never) record.planned_end = fault.planned_end;
+  if (fault.started != Time{}) record.started = fault.started;
+  return record;
+}
+
+}  // namespace
+
+struct Journal::Listener final : Subscription {
+  Listener(Journal& journal, std::function<void(const Event&)> on_event)
+      : journal_(journal), on_event_(std::move(on_event)), place_(journal.listeners_.insert(journal.listeners_.end(), this)) {}
+  ~Listener() override { journal_.listeners_.erase(place_); }
+  Journal& journal_;
+  std::function<void(const Event&)> on_event_;
+  std::list<Listener*>::iterator place_;
+};
+
+// Ids go on over a restart, so that a client's Last-Event-ID is never mistaken for another event's.
+Journal::Journal(store::Store& store, const Clock& clock)
+    : store_(store), clock_(clock), next_event_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {
+  const auto open = store_.open_faults();
+  if (!open) spdlog::error("history: {}", open.error().message);
+  for (const auto& record : open.value_or(std::vector<store::FaultRecord>())) {
+    open_[{record.endpoint, record.policy, record.target, record.failure, record.window}] = {record, ""};
+  }
+  log_failure(store_.prune_faults(most_fault_rows));
+}
+
+void Journal::event(Event event) {
+  event.id = next_event_++;
+  event.time = clock_.now();
+  recent_.push_back(std::move(event));
+  if (recent_.size() > most_recent_events) recent_.pop_front();
+  // A listener may go while it is told.
+  const Event& newest = recent_.back();
+  for (auto it = listeners_.begin(); it != listeners_.end();) (*it++)->on_event_(newest);
+}
+
+std::unique_ptr<Subscription> Journal::subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) {
+  const std::uint64_t oldest = recent_.empty() ? next_event_ : recent_.front().id;
+  if (after != 0 && after + 1 < oldest) return nullptr;
+  if (after != 0) {
+    for (const auto& event : recent_) {
+      if (event.id > after) on_event(event);
+    }
+  }
+  return std::make_unique<Listener>(*this, std::move(on_event));
+}
+
+Journal::Key Journal::key_of(const std::string& endpoint, const program::Fault& fault) {
+  return {endpoint, fault.policy, fault.target, fault.failure, fault.window};
+}
+
+void Journal::note_window(const std::string& endpoint, const program::Fault& fault) {
+  seen_[{endpoint, fault.policy, fault.target}].insert(fault.window);
+}
+
+void Journal::fault_event(std::string type, const store::FaultRecord& record, boost::json::object data) {
+  data["failure"] = record.failure;
+  data["window"] = record.window;
+  data["planned_start"] = to_rfc3339(record.planned_start);
+  if (record.planned_end) data["planned_end"] = to_rfc3339(*record.planned_end);
+  Event event;
+  event.type = std::move(type);
+  event.policy = record.policy;
+  event.target = record.target;
+  event.endpoint = record.endpoint;
+  event.data = std::move(data);
+  this->event(std::move(event));
+}
+
+Journal::Open& Journal::open(const Source& source, const program::Fault& fault, const std::string& kernel) {
+  note_window(source.endpoint, fault);
+  const Key key = key_of(source.endpoint, fault);
+  if (const auto known = open_.find(key); known != open_.end()) {
+    known->second.injector = source.injector;
+    return known->second;
+  }
+  Open entry{record_of(source.endpoint, fault), source.injector};
+  const auto id = store_.add_fault(entry.record);
+  if (id) entry.record.id = *id;
+  else log_failure(fail(id.error()));
+  boost::json::object data;
+  data["started"] = to_rfc3339(fault.started);
+  if (!kernel.empty()) data["kernel"] = kernel;
+  fault_event("fault.started", entry.record, std::move(data));
+  return open_.emplace(key, std::move(entry)).first->second;
+}
+
+void Journal::close(const Key& key, Time ended, store::Outcome outcome, std::uint64_t packets,
+                    const std::string& message) {
+  const auto found = open_.find(key);
+  if (found == open_.end()) return;
+  store::FaultRecord record = std::move(found->second.record);
+  open_.erase(found);
+  record.ended = ended;
+  record.outcome = outcome;
+  record.packets = packets;
+  record.message = message;
+  if (record.id != 0) log_failure(store_.update_fault(record));
+  boost::json::object data;
+  data["ended"] = to_rfc3339(ended);
+  data["outcome"] = std::string(to_string(outcome));
+  data["packets"] = packets;
+  if (!message.empty()) data["message"] = message;
+  fault_event("fault.ended", record, std::move(data));
+}
+
+void Journal::started(const Source& source, const program::FaultStarted& report) {
+  open(source, report.fault, report.kernel);
+}
+
+void Journal::ended(const Source& source, const program::FaultEnded& report) {
+  const std::string message = report.packets == 0 ? "no packet passed while it held" : "";
+  close(key_of(source.endpoint, report.fault), report.ended,
+        report.cut_short ? store::Outcome::cut_short : store::Outcome::completed, report.packets, message);
+}
+
+void Journal::failed(const Source& source, const program::FaultFailed& report) {
+  note_window(source.endpoint, report.fault);
+  store::FaultRecord record = record_of(source.endpoint, report.fault);
+  record.outcome = store::Outcome::failed;
+  record.message = report.message;
+  const auto id = store_.add_fault(record);
+  if (!id) log_failure(fail(id.error()));
+  fault_event("fault.failed", record, {{"message", report.message}});
+}
+
+void Journal::holds(const Source& source, const std::vector<program::Fault>& active) {
+  std::vector<Key> held;
+  for (const auto& fault : active) {
+    open(source, fault, "");
+    held.push_back(key_of(source.endpoint, fault));
+  }
+  std::vector<Key> over;
+  for (const auto& [key, entry] : open_) {
+    if (entry.injector == source.injector && std::ranges::find(held, key) == held.end()) over.push_back(key);
+  }
+  for (const auto& key : over) {
+    const auto& planned_end = open_.at(key).record.planned_end;
+    const bool complete = planned_end && clock_.now() >= *planned_end;
+    close(key, complete ? *planned_end : clock_.now(), complete ? store::Outcome::completed : store::Outcome::cut_short,
+          0, "ended unseen");
+  }
+}
+
+void Journal::gone(const std::string& injector, const std::string& why) {
+  std::vector<Key> over;
+  for (const auto& [key, entry] : open_) {
+    if (entry.injector == injector) over.push_back(key);
+  }
+  for (const auto& key : over) close(key, clock_.now(), store::Outcome::cut_short, 0, why);
+}
+
+void Journal::close_unclaimed() {
+  std::vector<Key> over;
+  for (const auto& [key, entry] : open_) {
+    if (entry.injector.empty()) over.push_back(key);
+  }
+  for (const auto& key : over) {
+    const auto& planned_end = open_.at(key).record.planned_end;
+    const Time now = clock_.now();
+    close(key, planned_end ? std::min(*planned_end, now) : now, store::Outcome::cut_short, 0,
+          "ended while the service was away");
+  }
+}
+
+void Journal::missed(const std::string& endpoint, const std::string& policy, const std::string& target,
+                     const std::string& failure, const policy::Window& window, const std::string& reason) {
+  ++missed_[policy];
+  store::FaultRecord record;
+  record.policy = policy;
+  record.target = target;
+  record.endpoint = endpoint;
+  record.failure = failure;
+  record.window = window.index;
+  record.planned_start = window.begin;
+  if (window.end != policy::never) record.planned_end = window.end;
+  record.outcome = store::Outcome::missed;
+  record.message = reason;
+  const auto id = store_.add_fault(record);
+  if (!id) log_failure(fail(id.error()));
+  fault_event("fault.missed", record, {{"reason", reason}});
+}
+
+bool Journal::take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
+                        std::uint64_t window) {
+  const auto found = seen_.find({endpoint, policy, target});
+  if (found == seen_.end()) return false;
+  std::set<std::uint64_t>& windows = found->second;
+  const bool seen = windows.contains(window);
+  windows.erase(windows.begin(), windows.upper_bound(window));
+  if (windows.empty()) seen_.erase(found);
+  return seen;
+}
+
+std::uint64_t Journal::missed_count(const std::string& policy) const {
+  const auto found = missed_.find(policy);
+  return found == missed_.end() ? 0 : found->second;
+}
+
+void Journal::forget_policy(const std::string& policy) {
+  missed_.erase(policy);
+  std::erase_if(seen_, [&](const auto& entry) { return std::get<1>(entry.first) == policy; });
+}
+
+}  // namespace entropy::control

@@ -1,0 +1,78 @@
+// What happened: events for whoever listens (the last ones are kept for replay), and the history of faults in the store.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/clock.hpp"
+#include "control/service.hpp"
+#include "program/report.hpp"
+#include "store/store.hpp"
+
+namespace entropy::control {
+
+// One thread. The store's errors are logged: a full disk must not stop a rollback.
+class Journal {
+ public:
+  Journal(store::Store& store, const Clock& clock);
+
+  void event(Event event);
+  std::vector<Event> recent() const { return {recent_.begin(), recent_.end()}; }
+  std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event);
+
+  // Where a report comes from.
+  struct Source {
+    std::string endpoint;
+    std::string injector;  // id
+  };
+  void started(const Source& source, const program::FaultStarted& report);
+  void ended(const Source& source, const program::FaultEnded& report);
+  void failed(const Source& source, const program::FaultFailed& report);
+  // Opens and closes whatever differs from what the injector holds.
+  void holds(const Source& source, const std::vector<program::Fault>& active);
+  // The injector is gone, and its faults with it.
+  void gone(const std::string& injector, const std::string& why);
+  // Faults that a former service left open and that no injector claimed: closed.
+  void close_unclaimed();
+  // A hit window of a target that ended before the fault could hold.
+  void missed(const std::string& endpoint, const std::string& policy, const std::string& target,
+              const std::string& failure, const policy::Window& window, const std::string& reason);
+
+  // Whether any fault of this window was seen to start or fail. Windows are asked for in their order, once: this one and
+  // those before it are forgotten.
+  bool take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
+                 std::uint64_t window);
+  std::uint64_t missed_count(const std::string& policy) const;
+  void forget_policy(const std::string& policy);
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string, std::string, std::uint64_t>;
+  struct Open {
+    store::FaultRecord record;
+    std::string injector;
+  };
+  struct Listener;
+
+  static Key key_of(const std::string& endpoint, const program::Fault& fault);
+  Open& open(const Source& source, const program::Fault& fault, const std::string& kernel);
+  void close(const Key& key, Time ended, store::Outcome outcome, std::uint64_t packets, const std::string& message);
+  void fault_event(std::string type, const store::FaultRecord& record, boost::json::object data);
+  void note_window(const std::string& endpoint, const program::Fault& fault);
+
+  store::Store& store_;
+  const Clock& clock_;
+  std::deque<Event> recent_;
+  std::uint64_t next_event_;
+  std::list<Listener*> listeners_;
+  std::map<Key, Open> open_;
+  // Windows that were seen, until `take_seen` asks; by endpoint, policy and target.
+  std::map<std::tuple<std::string, std::string, std::string>, std::set<std::uint64_t>> seen_;
+  std::map<std::string, std::uint64_t> missed_;
+};
+
+}  // namespace entropy::control

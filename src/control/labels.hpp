@@ -1,0 +1,34 @@
+// The labels on what Entropy creates, and those by which a user says what may be touched.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "control/plan.hpp"
+#include "docker/engine.hpp"
+
+namespace entropy::control {
+
+namespace label {
+inline constexpr std::string_view injector = "entropy.injector";  // "true" on every injector
+inline constexpr std::string_view manager = "entropy.manager";
+inline constexpr std::string_view endpoint = "entropy.endpoint";
+inline constexpr std::string_view target = "entropy.target";  // full id of the network namespace's owner
+inline constexpr std::string_view target_started = "entropy.target-started";
+inline constexpr std::string_view version = "entropy.version";
+inline constexpr std::string_view protect = "entropy.protect";
+inline constexpr std::string_view enable = "entropy.enable";
+inline constexpr std::string_view allow = "entropy.allow";
+}  // namespace label
+
+std::string label_of(const docker::Container& container, std::string_view key);
+
+bool is_injector(const docker::Container& container);
+
+// The sidekick for a target: least privilege, no restart, gone when it ends.
+docker::ContainerSpec injector_spec(const CreateInjector& action, std::string_view manager_id, std::string_view image);
+
+// What the labels of an injector's container say; the connection's part is left empty.
+ObservedInjector injector_from(std::string_view endpoint, const docker::Container& container);
+
+}  // namespace entropy::control

@@ -1,0 +1,303 @@
+#include "control/manager.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "control/spawn.hpp"
+
+namespace entropy::control {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+// The promise is two seconds for a hundred injectors; an engine that is busy gets more.
+constexpr Duration rollback_time = 10s;
+
+std::unexpected<Error> no_policy(std::string_view name) {
+  return fail(ErrorCode::not_found, concat("no policy named ", quoted(name), " (entropy ls shows those there are)"));
+}
+
+Result<> check_revision(const policy::Record& record, std::optional<std::uint64_t> if_revision) {
+  if (!if_revision || *if_revision == record.revision) return {};
+  return fail(ErrorCode::precondition, concat("the policy ", record.policy.name, " is at revision ", record.revision,
+                                              ", not ", *if_revision, ": read it again"));
+}
+
+std::unexpected<Error> is_halted() {
+  return fail(ErrorCode::conflict, "everything is halted: resume first (entropy resume)");
+}
+
+}  // namespace
+
+Manager::Manager(asio::any_io_executor executor, store::Store& store, const Clock& clock, ManagerOptions options)
+    : executor_(executor),
+      store_(store),
+      clock_(clock),
+      options_(options),
+      journal_(store, clock),
+      reconciler_(executor, clock, journal_, desired_,
+                  ReconcilerOptions{options.manager_id, options.lease, std::move(options.image)}) {
+  desired_.rules = options_.rules;
+}
+
+Result<std::unique_ptr<Manager>> Manager::make(asio::any_io_executor executor, store::Store& store, const Clock& clock,
+                                               ManagerOptions options) {
+  std::unique_ptr<Manager> manager(new Manager(executor, store, clock, std::move(options)));
+  auto policies = store.policies();
+  if (!policies) return fail(policies.error());
+  manager->desired_.policies = std::move(*policies);
+  const auto halt = store.halt();
+  if (!halt) return fail(halt.error());
+  manager->halt_ = *halt;
+  manager->desired_.halted = halt->has_value();
+  return manager;
+}
+
+policy::Record* Manager::find(std::string_view name) {
+  const auto found = std::ranges::find(desired_.policies, name, [](const auto& record) { return record.policy.name; });
+  return found == desired_.policies.end() ? nullptr : &*found;
+}
+
+const policy::Record* Manager::find(std::string_view name) const { return const_cast<Manager*>(this)->find(name); }
+
+void Manager::policy_event(std::string type, std::string_view name) {
+  Event event;
+  event.type = std::move(type);
+  event.policy = name;
+  journal_.event(std::move(event));
+}
+
+PolicyView Manager::view(const policy::Record& record, const Observed& observed, const Plan& plan) const {
+  const Match& match = plan.matches.at(record.policy.name);
+  PolicyView view{record, status_of(record, match, desired_, observed, clock_.now()), match.targets};
+  view.status.missed = journal_.missed_count(record.policy.name);
+  return view;
+}
+
+std::vector<PolicyView> Manager::policies() const {
+  const Observed observed = reconciler_.observe();
+  const Plan plan = control::plan(desired_, observed, clock_.now());
+  std::vector<PolicyView> views;
+  for (const auto& record : desired_.policies) views.push_back(view(record, observed, plan));
+  return views;
+}
+
+Result<PolicyView> Manager::view_now(std::string_view name) const {
+  const auto* record = find(name);
+  if (record == nullptr) return no_policy(name);
+  const Observed observed = reconciler_.observe();
+  return view(*record, observed, control::plan(desired_, observed, clock_.now()));
+}
+
+Result<PolicyView> Manager::policy(std::string_view name) const { return view_now(name); }
+
+std::string Manager::free_name() {
+  while (true) {
+    std::string name = policy::make_name(Hash().number(options_.random_seed).number(random_counter_++).value());
+    if (find(name) == nullptr) return name;
+  }
+}
+
+Result<policy::Record> Manager::fresh_record(policy::Draft draft) {
+  constexpr int unused_bits = 64 - 53;
+  const Time now = clock_.now();
+  if (draft.policy.name.empty()) draft.policy.name = free_name();
+  const auto name = policy::check_name(draft.policy.name);
+  if (!name) return fail(name.error());
+  if (!draft.has_seed) {
+    draft.policy.schedule.seed =
+        Hash().number(options_.random_seed).text("seed").number(random_counter_++).value() >> unused_bits;
+  }
+  draft.policy.schedule.epoch = now;
+  return policy::Record{std::move(draft.policy), 1, now, now};
+}
+
+Result<> Manager::save(policy::Record record, std::string event_type) {
+  const auto stored = store_.put_policy(record);
+  if (!stored) return stored;
+  const std::string name = record.policy.name;
+  auto* known = find(name);
+  if (known == nullptr) {
+    const auto by_name = [](const auto& each) -> const std::string& { return each.policy.name; };
+    const auto place = std::ranges::upper_bound(desired_.policies, name, {}, by_name);
+    desired_.policies.insert(place, std::move(record));
+  } else {
+    // Windows count from the new epoch: what was seen of the old ones says nothing.
+    if (known->policy.schedule.epoch != record.policy.schedule.epoch) journal_.forget_policy(name);
+    *known = std::move(record);
+  }
+  policy_event(std::move(event_type), name);
+  reconciler_.wake();
+  return {};
+}
+
+Result<PolicyView> Manager::create_policy(policy::Draft draft) {
+  if (!draft.policy.name.empty() && find(draft.policy.name) != nullptr) {
+    return fail(ErrorCode::conflict, concat("a policy named ", quoted(draft.policy.name),
+                                            " is there already: choose another name, or entropy rm it first"));
+  }
+  if (desired_.halted && draft.policy.running) return is_halted();
+  auto record = fresh_record(std::move(draft));
+  if (!record) return fail(record.error());
+  const std::string name = record->policy.name;
+  const auto saved = save(std::move(*record), "policy.created");
+  if (!saved) return fail(saved.error());
+  return view_now(name);
+}
+
+Result<Manager::Put> Manager::put_policy(std::string name, policy::Draft draft,
+                                         std::optional<std::uint64_t> if_revision) {
+  if (!draft.policy.name.empty() && draft.policy.name != name) {
+    return fail(Error{ErrorCode::invalid,
+                      concat("the body names ", quoted(draft.policy.name), ", the address ", quoted(name)),
+                      {{"name", "differs from the address"}}});
+  }
+  draft.policy.name = name;
+  const auto* known = find(name);
+  if (known == nullptr) {
+    if (if_revision) return fail(ErrorCode::precondition, concat("there is no policy ", quoted(name), " any more"));
+    auto created = create_policy(std::move(draft));
+    if (!created) return fail(created.error());
+    return Put{std::move(*created), true};
+  }
+  const auto revision = check_revision(*known, if_revision);
+  if (!revision) return fail(revision.error());
+  policy::Record record = *known;
+  const policy::Policy before = record.policy;
+  if (!draft.has_seed) draft.policy.schedule.seed = before.schedule.seed;
+  record.policy = std::move(draft.policy);
+  if (desired_.halted && record.policy.running && !before.running) return is_halted();
+  record.policy.schedule.epoch =
+      policy::restarts_schedule(before, record.policy) ? clock_.now() : before.schedule.epoch;
+  record.updated = clock_.now();
+  ++record.revision;
+  const auto saved = save(std::move(record), "policy.updated");
+  if (!saved) return fail(saved.error());
+  auto view = view_now(name);
+  if (!view) return fail(view.error());
+  return Put{std::move(*view), false};
+}
+
+Result<PolicyView> Manager::start_policy(std::string name) {
+  const auto* known = find(name);
+  if (known == nullptr) return no_policy(name);
+  if (desired_.halted) return is_halted();
+  const bool over = clock_.now() >= policy::expiry(known->policy.schedule);
+  if (known->policy.running && !over) return view_now(name);
+  policy::Record record = *known;
+  record.policy.running = true;
+  record.policy.schedule.epoch = clock_.now();
+  record.updated = clock_.now();
+  ++record.revision;
+  const auto saved = save(std::move(record), "policy.started");
+  if (!saved) return fail(saved.error());
+  return view_now(name);
+}
+
+Task<PolicyView> Manager::stop_policy(std::string name) {
+  const auto* known = find(name);
+  if (known == nullptr) co_return no_policy(name);
+  if (known->policy.running) {
+    policy::Record record = *known;
+    record.policy.running = false;
+    record.updated = clock_.now();
+    ++record.revision;
+    const auto saved = save(std::move(record), "policy.stopped");
+    if (!saved) co_return fail(saved.error());
+  }
+  const auto clean = co_await wait_clean(name);
+  if (!clean) co_return fail(context("stopped, but not rolled back everywhere", clean.error()));
+  co_return view_now(name);
+}
+
+// An empty name waits for everything.
+Task<> Manager::wait_clean(std::string policy) {
+  const auto deadline = std::chrono::steady_clock::now() + rollback_time;
+  while (true) {
+    const auto left = reconciler_.not_clean(policy);
+    if (!left) co_return Result<>();
+    const auto now = std::chrono::steady_clock::now();
+    if (left->out_of_reach || now >= deadline) co_return fail(ErrorCode::unavailable, left->why);
+    co_await reconciler_.changed().wait_next(std::chrono::duration_cast<Duration>(deadline - now));
+  }
+}
+
+Task<> Manager::remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) {
+  const auto* known = find(name);
+  if (known == nullptr) co_return no_policy(name);
+  const auto revision = check_revision(*known, if_revision);
+  if (!revision) co_return revision;
+  if (wait) co_return co_await remove_stopped(std::move(name));
+  spawn(executor_, concat("removing policy ", name), finish_removal(name));
+  co_return Result<>();
+}
+
+Task<> Manager::remove_stopped(std::string name) {
+  const auto stopped = co_await stop_policy(name);
+  if (!stopped) {
+    co_return fail(context(concat("the policy ", name, " is kept, stopped, until its faults are gone for sure"),
+                           stopped.error()));
+  }
+  // Somebody may have been faster meanwhile, or have started it again.
+  const auto* known = find(name);
+  if (known == nullptr) co_return Result<>();
+  if (known->policy.running) co_return fail(ErrorCode::conflict, concat("the policy ", name, " was started meanwhile"));
+  const auto removed = store_.remove_policy(name);
+  if (!removed) co_return removed;
+  std::erase_if(desired_.policies, [&](const auto& record) { return record.policy.name == name; });
+  journal_.forget_policy(name);
+  policy_event("policy.removed", name);
+  reconciler_.wake();
+  co_return Result<>();
+}
+
+asio::awaitable<void> Manager::finish_removal(std::string name) {
+  const auto removed = co_await remove_stopped(name);
+  if (!removed) spdlog::warn("{}", removed.error().message);
+}
+
+HaltView Manager::halt_state() const {
+  HaltView view;
+  view.halted = halt_.has_value();
+  if (halt_) {
+    view.reason = halt_->reason;
+    view.since = halt_->since;
+  }
+  return view;
+}
+
+Task<HaltView> Manager::halt(std::string reason) {
+  const store::Halt halt{std::move(reason), halt_ ? halt_->since : clock_.now()};
+  // In memory first: a full disk must not keep anybody from stopping everything.
+  halt_ = halt;
+  desired_.halted = true;
+  reconciler_.wake();
+  const auto stored = store_.set_halt(halt);
+  Event event;
+  event.type = "halt.set";
+  event.data["reason"] = halt.reason;
+  journal_.event(std::move(event));
+  const auto clean = co_await wait_clean("");
+  if (!clean) co_return fail(context("halted, but not rolled back everywhere", clean.error()));
+  if (!stored) co_return fail(context("halted now, but not over a restart of the service", stored.error()));
+  co_return halt_state();
+}
+
+Result<> Manager::resume() {
+  if (!halt_) return {};
+  const auto stored = store_.set_halt(std::nullopt);
+  if (!stored) return stored;
+  halt_.reset();
+  desired_.halted = false;
+  Event event;
+  event.type = "halt.cleared";
+  journal_.event(std::move(event));
+  reconciler_.wake();
+  return {};
+}
+
+}  // namespace entropy::control

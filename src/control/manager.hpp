@@ -1,0 +1,96 @@
+// The control plane as a whole: the policies in memory and in the store, the reconciler, the journal; what the API talks
+// to. One thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "control/journal.hpp"
+#include "control/reconciler.hpp"
+#include "control/service.hpp"
+#include "store/store.hpp"
+
+namespace entropy::control {
+
+struct ManagerOptions {
+  std::string manager_id;
+  Rules rules;
+  Duration lease = std::chrono::seconds(30);
+  InjectorImage image;
+  std::uint64_t random_seed = 0;  // for names and seeds that are made up
+};
+
+class Manager final : public Service {
+ public:
+  // Reads policies and halt from the store. The store and the clock must outlive it.
+  static Result<std::unique_ptr<Manager>> make(boost::asio::any_io_executor executor, store::Store& store,
+                                               const Clock& clock, ManagerOptions options);
+
+  Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
+    return reconciler_.add_endpoint(std::move(name), std::move(engine));
+  }
+  boost::asio::awaitable<void> run() { return reconciler_.run(); }
+  // How many injectors could not be removed in time.
+  boost::asio::awaitable<std::size_t> shut_down(Duration within) { return reconciler_.shut_down(within); }
+
+  std::vector<PolicyView> policies() const override;
+  Result<PolicyView> policy(std::string_view name) const override;
+  Result<PolicyView> create_policy(policy::Draft draft) override;
+  Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) override;
+  Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) override;
+  Result<PolicyView> start_policy(std::string name) override;
+  Task<PolicyView> stop_policy(std::string name) override;
+  Result<Preview> preview(const policy::Draft& draft) const override;
+
+  HaltView halt_state() const override;
+  Task<HaltView> halt(std::string reason) override;
+  Result<> resume() override;
+
+  std::vector<InjectorView> injectors() const override { return reconciler_.injectors(); }
+  Result<InjectorView> injector(std::string_view id) const override;
+  Task<> injector_logs(std::string id, bool follow, std::size_t tail,
+                       std::function<bool(std::string_view)> sink) override;
+  Task<> act_on_injector(std::string id, InjectorAction action) override;
+
+  std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const override;
+  std::vector<EndpointView> endpoints() const override;
+  ServiceInfo info() const override;
+
+  Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override { return store_.faults(query); }
+  std::vector<ForecastRow> forecast(std::string_view policy, Time until) const override;
+  std::vector<Event> recent_events() const override { return journal_.recent(); }
+  std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {
+    return journal_.subscribe(after, std::move(on_event));
+  }
+
+ private:
+  Manager(boost::asio::any_io_executor executor, store::Store& store, const Clock& clock, ManagerOptions options);
+
+  policy::Record* find(std::string_view name);
+  const policy::Record* find(std::string_view name) const;
+  Result<policy::Record> fresh_record(policy::Draft draft);
+  // Durable first, then in memory, then the loop is woken.
+  Result<> save(policy::Record record, std::string event_type);
+  Task<> wait_clean(std::string policy);
+  boost::asio::awaitable<void> finish_removal(std::string name);
+  Task<> remove_stopped(std::string name);
+  PolicyView view(const policy::Record& record, const Observed& observed, const Plan& plan) const;
+  Result<PolicyView> view_now(std::string_view name) const;
+  void policy_event(std::string type, std::string_view name);
+  std::string free_name();
+
+  boost::asio::any_io_executor executor_;
+  store::Store& store_;
+  const Clock& clock_;
+  Desired desired_;
+  std::optional<store::Halt> halt_;
+  ManagerOptions options_;
+  std::uint64_t random_counter_ = 0;
+  Journal journal_;
+  Reconciler reconciler_;
+};
+
+}  // namespace entropy::control

@@ -1,0 +1,245 @@
+#include "control/manager.hpp"
+
+#include <gmock/gmock.h>
+
+#include "control/spawn.hpp"
+#include "fakes/fake_engine.hpp"
+
+namespace entropy::control {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+policy::Draft draft(std::string_view json) { return *policy::draft_from_json(*policy::parse_json(json)); }
+policy::Draft partition(std::string_view name, std::string_view selector) {
+  return draft(concat(R"({"name": ")", name, R"(", "selector": ")", selector, R"(", "failure": "partition"})"));
+}
+
+class ManagerTest : public testing::Test {
+ protected:
+  ManagerTest() { start_service(); }
+  ~ManagerTest() override { stop_service(); }
+
+  void start_service() {
+    auto fake = std::make_unique<fakes::FakeEngine>(io_.get_executor());
+    fake->containers = kept_;
+    engine_ = fake.get();
+    ManagerOptions options;
+    options.manager_id = "m1";
+    options.image = {"entropy-injector:x", "tar"};
+    manager_ = *Manager::make(io_.get_executor(), *store_, clock_, std::move(options));
+    manager_->add_endpoint("fake", std::move(fake));
+    spawn(io_.get_executor(), "the manager", manager_->run());
+    until([&] { return manager_->endpoints().front().up; });
+  }
+  // Like kill -9: no rollback; what the engine holds stays.
+  void stop_service() {
+    if (!manager_) return;
+    kept_ = engine_->containers;
+    io_.stop();
+    io_.restart();
+    dead_.push_back(std::move(manager_));
+  }
+
+  template <class Condition>
+  void until(Condition condition, Duration within = 5s) {
+    const auto deadline = std::chrono::steady_clock::now() + within;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) io_.run_one_for(10ms);
+    EXPECT_TRUE(condition());
+  }
+  template <class T>
+  Result<T> wait_for(Task<T> task) {
+    std::optional<Result<T>> result;
+    asio::co_spawn(io_, std::move(task), [&](std::exception_ptr error, Result<T> value) {
+      EXPECT_FALSE(error);
+      result = std::move(value);
+    });
+    until([&] { return result.has_value(); }, 12s);
+    return result.value_or(fail(ErrorCode::internal, "no answer"));
+  }
+  Phase phase(std::string_view name) { return manager_->policy(name)->status.phase; }
+
+  asio::io_context io_;
+  SystemClock clock_;
+  std::unique_ptr<store::Store> store_ = *store::Store::open(":memory:");
+  fakes::FakeEngine* engine_ = nullptr;
+  std::map<std::string, fakes::FakeContainer> kept_;
+  std::unique_ptr<Manager> manager_;
+  std::vector<std::unique_ptr<Manager>> dead_;
+};
+
+TEST_F(ManagerTest, APolicyBecomesActiveOnCurrentAndFutureContainers) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  EXPECT_EQ(engine_->injector_ids().size(), 1U);
+  engine_->run_container("db2", {{"service", "db"}});
+  until([&] { return manager_->policy("cut")->status.active == 2; });
+  EXPECT_EQ(engine_->injector_ids().size(), 2U);
+}
+
+TEST_F(ManagerTest, ARestartedTargetIsServedAnew) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  const auto before = engine_->injector_ids();
+  engine_->restart(db);
+  until([&] { return engine_->injector_ids() != before && engine_->injector_ids().size() == 1; });
+  until([&] { return phase("cut") == Phase::active; });
+}
+
+TEST_F(ManagerTest, AKilledInjectorIsReplacedAndItsFaultEnds) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  const auto before = engine_->injector_ids();
+  engine_->destroy(before.front());
+  until([&] { return engine_->injector_ids().size() == 1 && engine_->injector_ids() != before; });
+  until([&] { return phase("cut") == Phase::active; });
+  until([&] { return manager_->faults({})->size() == 2; });
+  EXPECT_EQ(manager_->faults({})->back().outcome, Outcome::cut_short);
+}
+
+TEST_F(ManagerTest, RemovingReturnsWhenAllIsClean) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("cut", true, std::nullopt)));
+  EXPECT_FALSE(manager_->policy("cut"));
+  EXPECT_TRUE(store_->policies()->empty());
+  until([&] { return engine_->injector_ids().empty(); });
+}
+
+TEST_F(ManagerTest, ARemovalThatCannotBeVerifiedKeepsThePolicyStopped) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  engine_->break_down("the engine is away");
+  until([&] { return !manager_->endpoints().front().up; });
+  const auto removed = wait_for(manager_->remove_policy("cut", true, std::nullopt));
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(phase("cut"), Phase::stopped);
+}
+
+TEST_F(ManagerTest, HaltIsVerifiedAndRefusesStarts) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->halt("stop it")));
+  EXPECT_EQ(phase("cut"), Phase::halted);
+  EXPECT_EQ(manager_->policy("cut")->status.active, 0U);
+  EXPECT_EQ(manager_->create_policy(partition("more", "service=db")).error().code, ErrorCode::conflict);
+  EXPECT_EQ(manager_->start_policy("cut").error().code, ErrorCode::conflict);
+  ASSERT_TRUE(manager_->resume());
+  until([&] { return phase("cut") == Phase::active; });
+}
+
+TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
+  engine_->injectors_answer = false;
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] {
+    const auto ids = engine_->injector_ids();
+    if (ids.size() != 1) return false;
+    const auto& injector = engine_->containers.at(ids.front());
+    return injector.container.state == "running" && injector.commands.size() == 2;  // lease and program
+  });
+  const auto before = engine_->injector_ids();
+  EXPECT_NE(phase("cut"), Phase::active);
+  engine_->injectors_answer = true;
+  until([&] { return engine_->injector_ids().size() == 1 && engine_->injector_ids() != before; }, 10s);
+  until([&] { return phase("cut") == Phase::active; });
+}
+
+TEST_F(ManagerTest, AnEngineThatRefusesDegradesThePolicyAndIsTriedAgain) {
+  engine_->refuse["create"] = Error{ErrorCode::internal, "no space left on device", {}};
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::degraded; });
+  EXPECT_THAT(manager_->policy("cut")->status.message, HasSubstr("no space left"));
+  engine_->refuse.clear();
+  until([&] { return phase("cut") == Phase::active; });
+}
+
+TEST_F(ManagerTest, ANameTakenByAStrangerIsSaid) {
+  engine_->run_container("entropy-db", {});
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::degraded; });
+  EXPECT_THAT(manager_->policy("cut")->status.message, HasSubstr("taken by a container that is not ours"));
+}
+
+TEST_F(ManagerTest, TakenNamesAndOldRevisionsAreRefused) {
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  EXPECT_EQ(manager_->create_policy(partition("cut", "service=web")).error().code, ErrorCode::conflict);
+  EXPECT_EQ(manager_->put_policy("cut", partition("cut", "a"), 7).error().code, ErrorCode::precondition);
+  const auto put = manager_->put_policy("cut", partition("cut", "a"), 1);
+  ASSERT_TRUE(put);
+  EXPECT_FALSE(put->created);
+  EXPECT_EQ(put->view.record.revision, 2U);
+  EXPECT_EQ(manager_->put_policy("other", partition("cut", "a"), {}).error().code, ErrorCode::invalid);
+}
+
+TEST_F(ManagerTest, AnUpdateKeepsEpochAndSeed) {
+  const auto created = manager_->create_policy(draft(R"({"name": "p", "selector": "a", "failure": "partition"})"));
+  const auto put = manager_->put_policy(
+      "p", draft(R"({"selector": "a", "failure": "partition", "probability": 0.5})"), std::nullopt);
+  EXPECT_EQ(put->view.record.policy.schedule.seed, created->record.policy.schedule.seed);
+  EXPECT_EQ(put->view.record.policy.schedule.epoch, created->record.policy.schedule.epoch);
+  const auto faster = manager_->put_policy(
+      "p", draft(R"({"selector": "a", "failure": "partition", "frequency": "10s"})"), std::nullopt);
+  EXPECT_GT(faster->view.record.policy.schedule.epoch, created->record.policy.schedule.epoch);
+}
+
+TEST_F(ManagerTest, StoppedPoliciesTouchNothing) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(
+      draft(R"({"name": "p", "selector": "service=db", "failure": "partition", "state": "stopped"})")));
+  EXPECT_EQ(phase("p"), Phase::stopped);
+  ASSERT_TRUE(manager_->start_policy("p"));
+  until([&] { return phase("p") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->stop_policy("p")));
+  EXPECT_EQ(phase("p"), Phase::stopped);
+  until([&] { return engine_->injector_ids().empty(); });
+}
+
+TEST_F(ManagerTest, ShuttingDownLeavesNothing) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  std::optional<std::size_t> left;
+  asio::co_spawn(io_, manager_->shut_down(5s), [&](std::exception_ptr, std::size_t value) { left = value; });
+  until([&] { return left.has_value(); }, 8s);
+  EXPECT_EQ(left, 0U);
+  EXPECT_TRUE(engine_->injector_ids().empty());
+}
+
+TEST_F(ManagerTest, EventsAreReplayedAfterAnId) {
+  std::vector<std::uint64_t> ids;
+  const auto first = manager_->subscribe(0, [&](const Event& event) { ids.push_back(event.id); });
+  ASSERT_TRUE(manager_->create_policy(partition("a", "x")));
+  ASSERT_TRUE(manager_->create_policy(partition("b", "x")));
+  ASSERT_EQ(ids.size(), 2U);
+  std::vector<std::string> replayed;
+  const auto second = manager_->subscribe(ids[0], [&](const Event& event) { replayed.push_back(event.policy); });
+  EXPECT_THAT(replayed, testing::ElementsAre("b"));
+  EXPECT_EQ(manager_->subscribe(1, [](const Event&) {}), nullptr);
+}
+
+TEST_F(ManagerTest, PreviewTouchesNothing) {
+  engine_->run_container("db", {{"service", "db"}});
+  engine_->run_container("safe", {{"service", "db"}, {"entropy.protect", "true"}});
+  until([&] { return manager_->targets(std::nullopt).size() == 2; });
+  const auto preview = manager_->preview(draft(R"({"selector": "service=db", "failure": "partition", "frequency": 10})"));
+  ASSERT_TRUE(preview);
+  EXPECT_EQ(preview->matched.size(), 1U);
+  EXPECT_EQ(preview->skipped.size(), 1U);
+  EXPECT_EQ(preview->windows.size(), 5U);
+  EXPECT_TRUE(engine_->injector_ids().empty());
+}
+
+}  // namespace
+}  // namespace entropy::control

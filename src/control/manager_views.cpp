@@ -1,0 +1,165 @@
+// The parts of the service that only look.
+#include <algorithm>
+#include <tuple>
+
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "control/manager.hpp"
+#include "control/namespaces.hpp"
+
+namespace entropy::control {
+
+namespace {
+
+constexpr std::size_t most_forecast_rows = 1000;
+
+void add_forecast(std::vector<ForecastRow>& rows, const policy::Policy& policy, const TargetState& target,
+                  const std::string& name, Time from, Time until, std::size_t limit) {
+  for (const auto& window : policy::hits_between(policy.schedule, policy.name, name, from, until, limit)) {
+    rows.push_back({policy.name, target.name, target.endpoint, window});
+  }
+}
+
+std::string schedule_name_of(const Observed& observed, const TargetState& target) {
+  const auto* container = find_container(observed, target.endpoint, target.id);
+  return container == nullptr ? target.name : schedule_name(container->container);
+}
+
+}  // namespace
+
+Result<InjectorView> Manager::injector(std::string_view id) const {
+  std::vector<InjectorView> found;
+  for (auto& view : injectors()) {
+    if (view.id == id || view.name == id) return std::move(view);
+    if (!id.empty() && view.id.starts_with(id)) found.push_back(std::move(view));
+  }
+  if (found.size() == 1) return std::move(found.front());
+  if (found.empty()) {
+    return fail(ErrorCode::not_found, concat("no injector ", quoted(id), " (entropy lsi shows those there are)"));
+  }
+  return fail(ErrorCode::conflict, concat(quoted(id), " is the beginning of ", found.size(), " injectors' ids"));
+}
+
+Task<> Manager::injector_logs(std::string id, bool follow, std::size_t tail,
+                              std::function<bool(std::string_view)> sink) {
+  const auto view = injector(id);
+  if (!view) co_return fail(view.error());
+  Endpoint& where = *reconciler_.endpoint(view->endpoint);
+  co_return co_await where.engine().logs(view->id, follow, tail, std::move(sink));
+}
+
+Task<> Manager::act_on_injector(std::string id, InjectorAction action) {
+  const auto view = injector(id);
+  if (!view) co_return fail(view.error());
+  if (action == InjectorAction::restart) {
+    co_await reconciler_.restart(view->id);
+    co_return Result<>();
+  }
+  const bool pause = action == InjectorAction::pause;
+  reconciler_.pause(view->id, pause);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto now = injector(view->id);
+    if (!now) co_return fail(now.error());
+    if ((now->state == InjectorState::paused) == pause) co_return Result<>();
+    co_await reconciler_.changed().wait_next(std::chrono::seconds(1));
+  }
+  co_return fail(ErrorCode::timeout, concat("the injector ", view->name, " does not answer"));
+}
+
+std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>& selector) const {
+  const Observed observed = reconciler_.observe();
+  std::vector<TargetState> states;
+  for (const auto& container : observed.containers) {
+    TargetState state{container.container.id, container.container.name, container.endpoint, true, ""};
+    auto reason = excluded(desired_.rules, observed, container);
+    if (selector) {
+      if (auto failed = selector->first_failed(subject_of(container))) reason = std::move(failed);
+    }
+    if (reason) {
+      state.matched = false;
+      state.reason = *reason;
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+std::vector<EndpointView> Manager::endpoints() const {
+  std::vector<EndpointView> views;
+  const auto injectors = reconciler_.injectors();
+  for (const auto& endpoint : reconciler_.endpoints()) {
+    EndpointView view;
+    view.endpoint = endpoint->name();
+    view.up = !endpoint->lost();
+    view.message = endpoint->lost().value_or("");
+    if (const auto& info = endpoint->info()) {
+      view.name = info->name;
+      view.server_version = info->server_version;
+      view.api_version = info->api_version;
+      view.operating_system = info->operating_system;
+      view.kernel_version = info->kernel_version;
+      view.architecture = info->architecture;
+    }
+    view.containers = static_cast<std::uint64_t>(
+        std::ranges::count_if(endpoint->containers(), [](const auto& entry) { return entry.second.up; }));
+    for (const auto& injector : injectors) {
+      if (injector.endpoint != view.endpoint || injector.backend == "none") continue;
+      if (std::ranges::find(view.backends, injector.backend) == view.backends.end()) {
+        view.backends.push_back(injector.backend);
+      }
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+ServiceInfo Manager::info() const {
+  ServiceInfo info;
+  info.manager_id = options_.manager_id;
+  info.version = version;
+  info.policies = desired_.policies.size();
+  for (const auto& injector : injectors()) {
+    ++info.injectors;
+    info.active_faults += injector.active.size();
+  }
+  info.halt = halt_state();
+  info.endpoints = endpoints();
+  return info;
+}
+
+Result<Preview> Manager::preview(const policy::Draft& draft) const {
+  constexpr std::size_t windows_of_each = 5;
+  policy::Record record{draft.policy, 0, clock_.now(), clock_.now()};
+  if (record.policy.name.empty()) record.policy.name = "preview";
+  record.policy.schedule.epoch = clock_.now();
+  Desired alone{{record}, false, desired_.rules};
+  const Observed observed = reconciler_.observe();
+  const Plan plan = control::plan(alone, observed, clock_.now());
+  const Match& match = plan.matches.at(record.policy.name);
+  Preview preview{match.targets, match.skipped, {}};
+  for (const auto& target : match.targets) {
+    if (preview.windows.size() >= most_forecast_rows) break;
+    add_forecast(preview.windows, record.policy, target, schedule_name_of(observed, target), clock_.now(), policy::never,
+                 windows_of_each);
+  }
+  return preview;
+}
+
+std::vector<ForecastRow> Manager::forecast(std::string_view policy, Time until) const {
+  const Observed observed = reconciler_.observe();
+  const Plan plan = control::plan(desired_, observed, clock_.now());
+  std::vector<ForecastRow> rows;
+  for (const auto& record : desired_.policies) {
+    if (!record.policy.running || (!policy.empty() && record.policy.name != policy)) continue;
+    for (const auto& target : plan.matches.at(record.policy.name).targets) {
+      if (rows.size() >= most_forecast_rows) break;
+      add_forecast(rows, record.policy, target, schedule_name_of(observed, target), clock_.now(), until,
+                   most_forecast_rows - rows.size());
+    }
+  }
+  std::ranges::sort(rows, {}, [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });
+  return rows;
+}
+
+}  // namespace entropy::control

@@ -1,0 +1,156 @@
+#include "control/plan.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "control/labels.hpp"
+#include "control/namespaces.hpp"
+#include "failure/catalogue.hpp"
+
+namespace entropy::control {
+namespace {
+
+// What one network namespace needs.
+struct Need {
+  const ObservedContainer* owner = nullptr;
+  std::vector<program::Entry> entries;
+};
+using Needs = std::map<std::pair<std::string, std::string>, Need>;  // by endpoint and owner's id
+
+bool runs(const policy::Record& record, Time now) {
+  return record.policy.running && now < policy::expiry(record.policy.schedule);
+}
+
+// entropy.allow=latency,loss on a container; none: all are allowed.
+std::optional<std::string> forbidden_failure(const docker::Container& container, const policy::Policy& policy) {
+  const auto found = container.labels.find(std::string(label::allow));
+  if (found == container.labels.end()) return std::nullopt;
+  std::vector<std::string> allowed;
+  for (const auto word : split(found->second, ',')) {
+    const auto kind = failure::find_kind(trim(word));
+    if (kind) allowed.push_back((*kind)->name);
+  }
+  for (const auto& each : policy.failures) {
+    const std::string name(failure::name_of(each));
+    if (std::ranges::find(allowed, name) == allowed.end()) {
+      return concat("its label entropy.allow=", found->second, " does not allow ", name);
+    }
+  }
+  return std::nullopt;
+}
+
+TargetState target_state(const ObservedContainer& container) {
+  return {container.container.id, container.container.name, container.endpoint, true, ""};
+}
+
+Match match(const Desired& desired, const Observed& observed, const policy::Policy& policy,
+            std::vector<const ObservedContainer*>& served) {
+  Match match;
+  for (const auto& container : observed.containers) {
+    if (!policy.selector.matches(subject_of(container))) continue;
+    TargetState state = target_state(container);
+    auto reason = excluded(desired.rules, observed, container);
+    if (!reason) reason = forbidden_failure(container.container, policy);
+    if (reason) {
+      state.matched = false;
+      state.reason = *reason;
+      match.skipped.push_back(std::move(state));
+      continue;
+    }
+    const auto failure = observed.failures.find(namespace_owner(observed, container));
+    if (failure != observed.failures.end()) state.reason = failure->second;
+    match.targets.push_back(std::move(state));
+    served.push_back(&container);
+  }
+  return match;
+}
+
+void add_needs(Needs& needs, const Desired& desired, const Observed& observed, const policy::Policy& policy,
+               const std::vector<const ObservedContainer*>& served) {
+  for (const auto* container : served) {
+    const std::string owner = namespace_owner(observed, *container);
+    Need& need = needs[{container->endpoint, owner}];
+    need.owner = find_container(observed, container->endpoint, owner);
+    // Two targets in one namespace: the dice of the first count, or the packets of both would suffer twice.
+    const auto has_policy = [&](const program::Entry& entry) { return entry.policy == policy.name; };
+    if (desired.halted || std::ranges::any_of(need.entries, has_policy)) continue;
+    need.entries.push_back({policy.name, schedule_name(container->container), policy.schedule, policy.failures});
+  }
+}
+
+// The one to keep of a namespace's injectors; the others are surplus.
+const ObservedInjector* usable(const Observed& observed, const Need& need, std::string_view endpoint) {
+  for (const auto& injector : observed.injectors) {
+    if (injector.endpoint == endpoint && injector.running && !injector.other_version && !injector.silent &&
+        injector.target_id == need.owner->container.id && injector.target_started == need.owner->started_at) {
+      return &injector;
+    }
+  }
+  return nullptr;
+}
+
+void serve(std::vector<Action>& actions, const ObservedInjector& injector, const Need& need) {
+  if (!injector.attached) {
+    actions.push_back(AttachInjector{injector.endpoint, injector.id});
+  } else if (injector.sent_revision == 0 || injector.sent != need.entries) {
+    actions.push_back(SendProgram{injector.endpoint, injector.id, need.entries});
+  }
+}
+
+bool rolled_back(const ObservedInjector& injector) {
+  return injector.sent_revision != 0 && injector.sent.empty() && injector.state &&
+         injector.state->revision == injector.sent_revision && injector.state->clean;
+}
+
+// An injector that nobody needs rolls back in order before it goes; one that can't be asked is removed as it is, for
+// its kernel state dies with it.
+void dismiss(std::vector<Action>& actions, const Observed& observed, const ObservedInjector& injector, bool needed) {
+  const auto* owner = find_container(observed, injector.endpoint, injector.target_id);
+  const bool same_start = owner != nullptr && owner->started_at == injector.target_started;
+  if (injector.running && same_start && !needed && !injector.other_version && !injector.silent) {
+    if (!injector.attached) return actions.push_back(AttachInjector{injector.endpoint, injector.id});
+    if (injector.sent_revision == 0 || !injector.sent.empty()) {
+      return actions.push_back(SendProgram{injector.endpoint, injector.id, {}});
+    }
+    if (!rolled_back(injector)) return;
+  }
+  std::string reason = "no policy needs it";
+  if (!injector.running) reason = "it has ended";
+  else if (owner == nullptr) reason = "its target is gone";
+  else if (!same_start) reason = "its target was restarted";
+  else if (injector.other_version) reason = "it is of another version";
+  else if (injector.silent) reason = "it does not answer";
+  else if (needed) reason = "another injector serves its target";
+  actions.push_back(RemoveInjector{injector.endpoint, injector.id, injector.target_id, std::move(reason)});
+}
+
+}  // namespace
+
+Plan plan(const Desired& desired, const Observed& observed, Time now) {
+  Plan plan;
+  Needs needs;
+  for (const auto& record : desired.policies) {
+    std::vector<const ObservedContainer*> served;
+    plan.matches[record.policy.name] = match(desired, observed, record.policy, served);
+    if (runs(record, now)) add_needs(needs, desired, observed, record.policy, served);
+  }
+  std::vector<const ObservedInjector*> kept;
+  for (const auto& [key, need] : needs) {
+    if (observed.lost.contains(key.first)) continue;
+    const auto* injector = usable(observed, need, key.first);
+    if (injector != nullptr) {
+      kept.push_back(injector);
+      serve(plan.actions, *injector, need);
+    } else if (!desired.halted) {
+      plan.actions.push_back(CreateInjector{key.first, key.second, need.owner->container.name, need.owner->started_at,
+                                            need.entries});
+    }
+  }
+  for (const auto& injector : observed.injectors) {
+    if (std::ranges::find(kept, &injector) != kept.end() || observed.lost.contains(injector.endpoint)) continue;
+    dismiss(plan.actions, observed, injector, needs.contains({injector.endpoint, injector.target_id}));
+  }
+  return plan;
+}
+
+}  // namespace entropy::control

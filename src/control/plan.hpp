@@ -1,0 +1,113 @@
+// The heart: from what is wanted and what is observed to what has to be done. Pure; no clock, no engine.
+//
+// A *target* is a running container that a policy's selector matches and that no rule excludes. One injector serves a
+// network namespace, and with it every target in there. An injector belongs to one start of the namespace's owner:
+// after a restart its namespace is dead, and a new one takes its place.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "control/views.hpp"
+#include "docker/engine.hpp"
+#include "policy/policy.hpp"
+#include "program/command.hpp"
+#include "program/report.hpp"
+
+namespace entropy::control {
+
+// Who may be touched at all.
+struct Rules {
+  std::optional<policy::Selector> scope;
+  bool require_opt_in = false;
+  std::string own_container;  // prefix of the id of the container that Entropy itself runs in; empty: in none
+};
+
+struct Desired {
+  std::vector<policy::Record> policies;
+  bool halted = false;
+  Rules rules;
+};
+
+// A container that is up (running or paused).
+struct ObservedContainer {
+  std::string endpoint;
+  docker::Container container;
+  std::string started_at;  // tells one start of it from the next
+};
+
+struct ObservedInjector {
+  std::string endpoint;
+  std::string id;
+  std::string name;
+  std::string target_id;       // the owner of the network namespace
+  std::string target_started;  // the start of it that this injector belongs to
+  bool running = false;
+  bool other_version = false;
+  bool attached = false;
+  bool silent = false;  // has not answered to its program in time
+  std::uint64_t sent_revision = 0;  // of the program handed over last; 0: none on this connection
+  std::vector<program::Entry> sent;
+  std::optional<program::State> state;  // as reported last
+};
+
+struct Observed {
+  std::vector<ObservedContainer> containers;
+  std::vector<ObservedInjector> injectors;       // this manager's alone
+  std::map<std::string, std::string> lost;       // endpoints that can't be reached, and why
+  std::map<std::string, std::string> failures;   // target id -> why its injector could not be made
+};
+
+struct CreateInjector {
+  std::string endpoint;
+  std::string target_id;
+  std::string target_name;
+  std::string target_started;
+  std::vector<program::Entry> entries;
+};
+struct AttachInjector {
+  std::string endpoint;
+  std::string id;
+};
+struct SendProgram {
+  std::string endpoint;
+  std::string id;
+  std::vector<program::Entry> entries;
+};
+struct RemoveInjector {
+  std::string endpoint;
+  std::string id;
+  std::string target_id;
+  std::string reason;
+};
+using Action = std::variant<CreateInjector, AttachInjector, SendProgram, RemoveInjector>;
+
+// What the plan found out about one policy, for its status.
+struct Match {
+  std::vector<TargetState> targets;  // matched; `reason` says why one is not served
+  std::vector<TargetState> skipped;  // selected, but excluded by a rule, with the reason
+};
+
+struct Plan {
+  std::vector<Action> actions;
+  std::map<std::string, Match> matches;  // by policy, also the stopped ones
+};
+
+Plan plan(const Desired& desired, const Observed& observed, Time now);
+
+// What a selector sees of a container.
+policy::Subject subject_of(const ObservedContainer& container);
+
+// The name that the dice are rolled for: the container's, or for a Swarm task "service.slot".
+std::string schedule_name(const docker::Container& container);
+
+// Why rules exclude the container, whatever the policy; none: it may be touched.
+std::optional<std::string> excluded(const Rules& rules, const Observed& observed, const ObservedContainer& container);
+
+PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired,
+                       const Observed& observed, Time now);
+
+}  // namespace entropy::control

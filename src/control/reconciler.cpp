@@ -1,0 +1,235 @@
+#include "control/reconciler.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "control/labels.hpp"
+#include "control/namespaces.hpp"
+#include "control/reconciler_runtime.hpp"
+#include "control/spawn.hpp"
+#include "failure/catalogue.hpp"
+
+namespace entropy::control {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr Duration answer_time = 5s;        // for an injector to answer to its program
+constexpr Duration accounting_delay = 1s;   // after a window's end, for reports under way
+constexpr Duration longest_wait = 30s;
+constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
+
+}  // namespace
+
+Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journal& journal, const Desired& desired,
+                       ReconcilerOptions options)
+    : executor_(executor),
+      clock_(clock),
+      journal_(journal),
+      desired_(desired),
+      options_(std::move(options)),
+      // Revisions go on over a restart: an old answer is never taken for a new one.
+      next_revision_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
+      work_(executor),
+      changed_(executor) {}
+
+Reconciler::~Reconciler() = default;
+
+Endpoint& Reconciler::add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
+  endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), executor_, [this] { wake(); }));
+  return *endpoints_.back();
+}
+
+Endpoint* Reconciler::endpoint(std::string_view name) const {
+  for (const auto& each : endpoints_) {
+    if (each->name() == name) return each.get();
+  }
+  return nullptr;
+}
+
+asio::awaitable<void> Reconciler::run() {
+  for (const auto& each : endpoints_) spawn(executor_, concat("following ", each->name()), each->run());
+  const Time started = clock_.now();
+  bool unclaimed_closed = false;
+  while (!stopped_) {
+    pass();
+    if (!unclaimed_closed && clock_.now() > started + 2 * answer_time) {
+      journal_.close_unclaimed();
+      unclaimed_closed = true;
+    }
+    changed_.notify();
+    Duration wait = until_next_pass(clock_.now());
+    if (!unclaimed_closed) wait = std::min(wait, answer_time);
+    co_await work_.wait(wait);
+  }
+}
+
+void Reconciler::pass() {
+  drop_dead_injectors();
+  const Time now = clock_.now();
+  const Observed observed = observe();
+  const Plan plan = control::plan(desired_, observed, now);
+  account_windows(observed, plan, now);
+  for (const auto& action : plan.actions) start_action(action);
+}
+
+Observed Reconciler::observe() const {
+  Observed observed;
+  const Time now = clock_.now();
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
+    for (const auto& [id, cached] : endpoint->containers()) {
+      if (!is_injector(cached.container)) {
+        if (cached.up) observed.containers.push_back({endpoint->name(), cached.container, cached.started_at});
+        continue;
+      }
+      if (label_of(cached.container, label::manager) != options_.manager_id) continue;
+      ObservedInjector injector = injector_from(endpoint->name(), cached.container);
+      injector.running = cached.up;
+      if (const auto found = runtimes_.find(id); found != runtimes_.end()) found->second.show(injector, now, answer_time);
+      observed.injectors.push_back(std::move(injector));
+    }
+  }
+  for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
+  return observed;
+}
+
+Plan Reconciler::plan_now() const { return control::plan(desired_, observe(), clock_.now()); }
+
+// A dead injector's faults are over: the kernel has dropped its tables.
+void Reconciler::drop_dead_injectors() {
+  for (auto it = runtimes_.begin(); it != runtimes_.end();) {
+    const auto& [id, runtime] = *it;
+    const Endpoint* where = endpoint(runtime.endpoint);
+    const auto known = where->containers().find(id);
+    const bool alive = where->lost() || (known != where->containers().end() && known->second.up);
+    if (alive || busy_.contains(runtime.target_id)) {
+      ++it;
+      continue;
+    }
+    if (runtime.link) runtime.link->close();
+    journal_.gone(id, "the injector ended; the kernel dropped its rules with it");
+    injector_event("injector.ended", runtime.endpoint, id, "");
+    it = runtimes_.erase(it);
+  }
+}
+
+void Reconciler::account_windows(const Observed& observed, const Plan& plan, Time now) {
+  for (const auto& record : desired_.policies) {
+    if (!record.policy.running) continue;
+    for (const auto& target : plan.matches.at(record.policy.name).targets) {
+      const auto* container = find_container(observed, target.endpoint, target.id);
+      account_target(record, target, schedule_name(container->container), observed, now);
+    }
+  }
+}
+
+void Reconciler::account_target(const policy::Record& record, const TargetState& target, const std::string& name,
+                                const Observed& observed, Time now) {
+  const policy::Schedule& schedule = record.policy.schedule;
+  const Time until = now - accounting_delay;
+  const auto key = std::tuple(target.endpoint, record.policy.name, name);
+  const auto at = policy::window_at(schedule, now);
+  const auto after = policy::window_after(schedule, now);
+  const std::uint64_t current = at ? at->index : after ? after->index : 0;
+  const auto [place, is_new] = next_window_.try_emplace(key, current);
+  if (is_new || place->second > current + 1) place->second = current;  // first sight, or the schedule began anew
+  auto window = policy::window_at(schedule, schedule.epoch + schedule.delay +
+                                                schedule.frequency.value_or(Duration(0)) *
+                                                    static_cast<std::int64_t>(place->second));
+  for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
+    place->second = window->index + 1;
+    const bool seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->index);
+    if (seen || !policy::is_hit(schedule, record.policy.name, name, window->index)) continue;
+    std::string reason = "late";
+    if (desired_.halted) reason = "halted";
+    else if (observed.lost.contains(target.endpoint)) reason = "unreachable";
+    for (const auto& failure : record.policy.failures) {
+      journal_.missed(target.endpoint, record.policy.name, name, std::string(failure::name_of(failure)), *window, reason);
+    }
+  }
+}
+
+Duration Reconciler::until_next_pass(Time now) const {
+  Time next = now + longest_wait;
+  for (const auto& record : desired_.policies) {
+    if (!record.policy.running) continue;
+    const policy::Schedule& schedule = record.policy.schedule;
+    if (const Time end = policy::expiry(schedule); end > now) next = std::min(next, end);
+    // The end of a window that is over, or of the current one, is accounted a little later.
+    const auto window = policy::window_at(schedule, now - accounting_delay);
+    if (window && window->end != policy::never) next = std::min(next, window->end + accounting_delay);
+    const auto coming = policy::window_after(schedule, now - accounting_delay);
+    if (coming && coming->end != policy::never) next = std::min(next, coming->end + accounting_delay);
+  }
+  for (const auto& [target, failure] : failures_) next = std::min(next, std::max(failure.retry_at, now + 50ms));
+  for (const auto& [id, runtime] : runtimes_) {
+    if (runtime.awaits_answer()) next = std::min(next, runtime.sent_at + answer_time);
+  }
+  return std::max<Duration>(next - now, 1ms);
+}
+
+void Reconciler::start_action(const Action& action) {
+  if (const auto* send = std::get_if<SendProgram>(&action)) {
+    const auto found = runtimes_.find(send->id);
+    if (found != runtimes_.end() && !busy_.contains(found->second.target_id)) send_program(send->id, send->entries);
+  } else if (const auto* make = std::get_if<CreateInjector>(&action)) {
+    const auto failure = failures_.find(make->target_id);
+    const bool later = failure != failures_.end() && failure->second.retry_at > clock_.now();
+    const auto creating = std::ranges::count(busy_, "creating", &std::pair<const std::string, std::string>::second);
+    if (later || busy_.contains(make->target_id) || creating >= static_cast<std::ptrdiff_t>(parallel_creates)) return;
+    busy_[make->target_id] = "creating";
+    spawn(executor_, "creating an injector", create(*make));
+  } else if (const auto* join = std::get_if<AttachInjector>(&action)) {
+    const Endpoint* where = endpoint(join->endpoint);
+    const std::string target = label_of(where->containers().at(join->id).container, label::target);
+    if (!busy_.emplace(target, "attaching").second) return;
+    spawn(executor_, "attaching to an injector", attach(*join));
+  } else if (const auto* gone = std::get_if<RemoveInjector>(&action)) {
+    if (!busy_.emplace(gone->target_id, "removing").second) return;
+    spawn(executor_, "removing an injector", remove(*gone));
+  }
+}
+
+std::optional<Reconciler::NotClean> Reconciler::not_clean(std::string_view policy) const {
+  const Observed observed = observe();
+  const bool any = policy.empty();
+  const auto concerns = [&](const auto& entry) { return any || entry.policy == policy; };
+  for (const auto& [target, what] : busy_) {
+    if (what != "removing") return NotClean{concat("an injector for ", target.substr(0, 12), " is on its way")};
+  }
+  for (const auto& injector : observed.injectors) {
+    if (!injector.running) continue;
+    const bool known = injector.attached && injector.sent_revision != 0 && injector.state.has_value();
+    const bool answered = known && injector.state->revision == injector.sent_revision;
+    const bool wanted = std::ranges::any_of(injector.sent, concerns);
+    const bool active = known && std::ranges::any_of(injector.state->active, concerns);
+    if (answered && !wanted && !active && (!any || injector.state->clean)) continue;
+    if (const auto lost = observed.lost.find(injector.endpoint); lost != observed.lost.end()) {
+      return NotClean{concat(injector.name, " can't be asked: ", lost->second, "; it rolls back by itself after ",
+                             entropy::to_string(options_.lease), " without us"),
+                      true};
+    }
+    return NotClean{concat(injector.name, " has not confirmed yet")};
+  }
+  return std::nullopt;
+}
+
+std::vector<InjectorView> Reconciler::injectors() const {
+  std::vector<InjectorView> views;
+  const Observed observed = observe();
+  for (const auto& injector : observed.injectors) {
+    const auto busy = busy_.find(injector.target_id);
+    const bool removing = (busy != busy_.end() && busy->second == "removing") || !injector.running;
+    views.push_back(view_of(injector, removing));
+    const Endpoint* where = endpoint(injector.endpoint);
+    const auto target = where->containers().find(injector.target_id);
+    if (target != where->containers().end()) views.back().target_name = target->second.container.name;
+  }
+  return views;
+}
+
+}  // namespace entropy::control

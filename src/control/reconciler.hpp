@@ -1,0 +1,112 @@
+// The loop: wait, observe, plan, act. Docker events, reports and API calls only wake it; what it does follows from what
+// is wanted and observed. Actions for different targets run side by side, for one target one after the other.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "control/endpoint.hpp"
+#include "control/injector_link.hpp"
+#include "control/journal.hpp"
+#include "control/plan.hpp"
+
+namespace entropy::control {
+
+// The injector's image as a `docker save` tar, and the name it has once loaded. The name contains the content's hash: what
+// an engine has under it is what is meant.
+struct InjectorImage {
+  std::string reference;
+  std::string tar;
+};
+
+struct ReconcilerOptions {
+  std::string manager_id;
+  Duration lease = std::chrono::seconds(30);
+  InjectorImage image;
+};
+
+class Reconciler {
+ public:
+  // `desired` is read at every pass and belongs to the owner.
+  Reconciler(boost::asio::any_io_executor executor, const Clock& clock, Journal& journal, const Desired& desired,
+             ReconcilerOptions options);
+  ~Reconciler();
+
+  Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine);
+
+  // Until `stop`. Endpoints run beside it.
+  boost::asio::awaitable<void> run();
+  void wake() { work_.notify(); }
+  // Notified after every pass and every report: for those who wait for a condition.
+  Signal& changed() { return changed_; }
+
+  Observed observe() const;
+  Plan plan_now() const;
+
+  // Why the policy (or, if empty, anything) can't be said to be rolled back; none: read back as clean everywhere.
+  struct NotClean {
+    std::string why;
+    bool out_of_reach = false;  // waiting does not help: the engine must come back first
+  };
+  std::optional<NotClean> not_clean(std::string_view policy) const;
+
+  std::vector<InjectorView> injectors() const;
+  const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
+  Endpoint* endpoint(std::string_view name) const;
+
+  void pause(const std::string& injector_id, bool paused);
+  // Removes it; the next pass makes a new one.
+  boost::asio::awaitable<void> restart(std::string injector_id);
+
+  // Rolls everything back and removes all injectors, within the time; how many are left. The loop must not run on.
+  boost::asio::awaitable<std::size_t> shut_down(Duration within);
+
+ private:
+  struct Runtime;
+  struct Failure {
+    std::string message;
+    Time retry_at;
+    Duration delay{0};
+  };
+
+  void pass();
+  void drop_dead_injectors();
+  void account_windows(const Observed& observed, const Plan& plan, Time now);
+  void account_target(const policy::Record& record, const TargetState& target, const std::string& name,
+                      const Observed& observed, Time now);
+  void start_action(const Action& action);
+  Duration until_next_pass(Time now) const;
+
+  boost::asio::awaitable<void> create(CreateInjector action);
+  docker::Task<> try_create(CreateInjector action);
+  docker::Task<> ensure_image(Endpoint& endpoint);
+  docker::Task<std::string> create_container(Endpoint& endpoint, CreateInjector action);
+  boost::asio::awaitable<void> attach(AttachInjector action);
+  docker::Task<> attach_link(Endpoint& endpoint, std::string id);
+  boost::asio::awaitable<void> remove(RemoveInjector action);
+  void send_program(const std::string& id, std::vector<program::Entry> entries);
+  void on_report(const std::string& endpoint, const std::string& id, program::Report report);
+  void note_failure(const std::string& target_id, const std::string& target_name, const Error& error);
+  void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
+
+  boost::asio::any_io_executor executor_;
+  const Clock& clock_;
+  Journal& journal_;
+  const Desired& desired_;
+  ReconcilerOptions options_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::map<std::string, Runtime> runtimes_;               // by injector id
+  std::map<std::string, std::string> busy_;               // target id -> what is being done
+  std::map<std::string, Failure> failures_;               // by target id
+  std::map<std::string, bool> image_present_;             // by endpoint
+  std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> next_window_;  // to be accounted
+  std::uint64_t next_revision_;
+  Signal work_;
+  Signal changed_;
+  bool stopped_ = false;
+};
+
+}  // namespace entropy::control

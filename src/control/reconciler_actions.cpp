@@ -1,0 +1,282 @@
+// What the reconciler does to engines and injectors.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "control/labels.hpp"
+#include "control/reconciler_runtime.hpp"
+#include "control/spawn.hpp"
+
+namespace entropy::control {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr Duration first_backoff = 500ms;
+constexpr Duration longest_backoff = 30s;
+
+}  // namespace
+
+asio::awaitable<void> Reconciler::create(CreateInjector action) {
+  const std::string target_id = action.target_id;
+  const std::string target_name = action.target_name;
+  const auto created = co_await try_create(std::move(action));
+  if (created) {
+    failures_.erase(target_id);
+  } else {
+    note_failure(target_id, target_name, created.error());
+  }
+  busy_.erase(target_id);
+  wake();
+}
+
+docker::Task<> Reconciler::try_create(CreateInjector action) {
+  Endpoint& where = *endpoint(action.endpoint);
+  // The start that the injector will belong to: read now, for the sidekick joins the namespace of now.
+  const auto inspected = co_await where.inspect(action.target_id);
+  if (!inspected) co_return fail(inspected.error());
+  const auto target = where.containers().find(action.target_id);
+  if (target == where.containers().end() || !target->second.up) co_return Result<>();
+  action.target_started = target->second.started_at;
+  const auto image = co_await ensure_image(where);
+  if (!image) co_return fail(image.error());
+  auto entries = action.entries;
+  const auto id = co_await create_container(where, action);
+  if (!id) co_return fail(id.error());
+  Runtime runtime;
+  runtime.endpoint = action.endpoint;
+  runtime.target_id = action.target_id;
+  runtimes_[*id] = std::move(runtime);
+  // Attached before it starts: its first word is not missed, and its program waits for it in its standard input.
+  auto ready = co_await attach_link(where, *id);
+  if (ready) {
+    send_program(*id, std::move(entries));
+    ready = co_await where.engine().start_container(*id);
+  }
+  if (!ready) {
+    // Never started: nothing to roll back, and nothing else to do if this fails too (the next pass sees it).
+    (void)co_await where.engine().remove_container(*id);
+    runtimes_.erase(*id);
+    where.forget(*id);
+    co_return fail(ready.error());
+  }
+  const auto seen = co_await where.inspect(*id);
+  if (seen) injector_event("injector.created", action.endpoint, *id, "");
+  co_return Result<>();
+}
+
+docker::Task<> Reconciler::ensure_image(Endpoint& where) {
+  if (image_present_[where.name()]) co_return Result<>();
+  const auto present = co_await where.engine().has_image(options_.image.reference);
+  if (!present) co_return fail(present.error());
+  if (!*present) {
+    const auto loaded = co_await where.engine().load_image(options_.image.tar);
+    if (!loaded) co_return fail(context("loading the injector's image", loaded.error()));
+  }
+  image_present_[where.name()] = true;
+  co_return Result<>();
+}
+
+docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateInjector action) {
+  auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
+  const std::string name = spec.name;
+  auto again = spec;
+  auto id = co_await where.engine().create_container(std::move(spec));
+  if (id) co_return id;
+  // The image may have been pruned since.
+  if (id.error().code == ErrorCode::not_found) image_present_.erase(where.name());
+  if (id.error().code != ErrorCode::conflict) co_return fail(id.error());
+  auto holder = co_await where.engine().inspect_container(name);
+  const bool ours = holder && is_injector(holder->container) &&
+                    label_of(holder->container, label::manager) == options_.manager_id;
+  if (holder && !ours) {
+    co_return fail(ErrorCode::conflict,
+                   concat("the name ", name, " is taken by a container that is not ours: rename or remove it"));
+  }
+  if (holder) {
+    const auto removed = co_await where.engine().remove_container(holder->container.id);
+    if (!removed && removed.error().code != ErrorCode::not_found) co_return fail(removed.error());
+    where.forget(holder->container.id);
+  }
+  co_return co_await where.engine().create_container(std::move(again));
+}
+
+docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
+  auto stream = co_await where.engine().attach(id);
+  if (!stream) co_return fail(stream.error());
+  InjectorLink::Handlers handlers;
+  handlers.on_report = [this, name = where.name(), id](program::Report report) {
+    on_report(name, id, std::move(report));
+  };
+  handlers.on_closed = [this, id](const std::string& why) {
+    spdlog::debug("the stream of injector {} ended: {}", id.substr(0, 12), why);
+    if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
+      found->second.link.reset();
+      found->second.sent_revision = 0;
+    }
+    wake();
+  };
+  auto link = std::make_shared<InjectorLink>(executor_, options_.lease, std::move(handlers));
+  Runtime& runtime = runtimes_[id];
+  runtime.endpoint = where.name();
+  runtime.link = link;
+  runtime.sent_revision = 0;
+  link->start(std::move(*stream));
+  co_return Result<>();
+}
+
+asio::awaitable<void> Reconciler::attach(AttachInjector action) {
+  Endpoint& where = *endpoint(action.endpoint);
+  const std::string target_id = label_of(where.containers().at(action.id).container, label::target);
+  runtimes_[action.id].endpoint = action.endpoint;
+  runtimes_[action.id].target_id = target_id;
+  const auto attached = co_await attach_link(where, action.id);
+  if (!attached) {
+    spdlog::warn("{}: attaching to injector {}: {}; replacing it", action.endpoint, action.id.substr(0, 12),
+                 attached.error().message);
+    const auto removed = co_await where.engine().remove_container(action.id);
+    if (!removed) note_failure(target_id, "its target", removed.error());
+  }
+  busy_.erase(target_id);
+  wake();
+}
+
+asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
+  Endpoint& where = *endpoint(action.endpoint);
+  spdlog::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
+  if (const auto found = runtimes_.find(action.id); found != runtimes_.end() && found->second.link) {
+    found->second.link->close();
+  }
+  const auto removed = co_await where.engine().remove_container(action.id);
+  if (removed || removed.error().code == ErrorCode::not_found) {
+    where.forget(action.id);
+    runtimes_.erase(action.id);
+    journal_.gone(action.id, action.reason);
+    injector_event("injector.removed", action.endpoint, action.id, action.reason);
+  } else {
+    spdlog::warn("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), removed.error().message);
+    asio::steady_timer timer(executor_, first_backoff);
+    auto token = asio::as_tuple(asio::use_awaitable);
+    co_await timer.async_wait(token);
+  }
+  busy_.erase(action.target_id);
+  wake();
+}
+
+void Reconciler::send_program(const std::string& id, std::vector<program::Entry> entries) {
+  Runtime& runtime = runtimes_.at(id);
+  if (!runtime.link) return;
+  runtime.sent = std::move(entries);
+  runtime.sent_revision = ++next_revision_;
+  runtime.sent_at = clock_.now();
+  runtime.link->send(program::Program{runtime.sent_revision, runtime.sent});
+}
+
+void Reconciler::on_report(const std::string& endpoint_name, const std::string& id, program::Report report) {
+  const Journal::Source source{endpoint_name, id};
+  if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
+  if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
+  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);
+  if (const auto* log = std::get_if<program::Log>(&report)) spdlog::info("injector {}: {}", id.substr(0, 12), log->message);
+  if (auto* state = std::get_if<program::State>(&report)) {
+    const auto found = runtimes_.find(id);
+    if (found == runtimes_.end()) return;
+    journal_.holds(source, state->active);
+    if (!found->second.state) injector_event("injector.ready", endpoint_name, id, state->message);
+    found->second.state = std::move(*state);
+    wake();
+  }
+  changed_.notify();
+}
+
+void Reconciler::note_failure(const std::string& target_id, const std::string& target_name, const Error& error) {
+  Failure& failure = failures_[target_id];
+  if (failure.message != error.message) spdlog::warn("an injector for {} can't be made: {}", target_name, error.message);
+  failure.message = error.message;
+  failure.delay = std::min(std::max(failure.delay * 2, first_backoff), longest_backoff);
+  failure.retry_at = clock_.now() + failure.delay;
+}
+
+void Reconciler::injector_event(std::string type, const std::string& endpoint_name, const std::string& id,
+                                std::string message) {
+  Event event;
+  event.type = std::move(type);
+  event.endpoint = endpoint_name;
+  const auto& known = endpoint(endpoint_name)->containers();
+  event.data["injector"] = id;
+  if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
+    if (const auto target = known.find(found->second.target_id); target != known.end()) {
+      event.target = target->second.container.name;
+    }
+  }
+  if (!message.empty()) event.data["message"] = std::move(message);
+  journal_.event(std::move(event));
+}
+
+void Reconciler::pause(const std::string& injector_id, bool paused) {
+  const auto found = runtimes_.find(injector_id);
+  if (found == runtimes_.end() || !found->second.link) return;
+  if (paused) found->second.link->send(program::Pause{});
+  else found->second.link->send(program::Unpause{});
+}
+
+asio::awaitable<void> Reconciler::restart(std::string injector_id) {
+  const auto found = runtimes_.find(injector_id);
+  if (found == runtimes_.end()) co_return;
+  RemoveInjector action{found->second.endpoint, injector_id, found->second.target_id, "it is restarted by request"};
+  if (!busy_.emplace(action.target_id, "removing").second) co_return;
+  co_await remove(std::move(action));
+}
+
+InjectorView view_of(const ObservedInjector& injector, bool removing) {
+  InjectorView view;
+  view.id = injector.id;
+  view.name = injector.name;
+  view.endpoint = injector.endpoint;
+  view.target_id = injector.target_id;
+  for (const auto& entry : injector.sent) view.policies.push_back(entry.policy);
+  if (injector.state) {
+    view.backend = injector.state->backend;
+    view.message = injector.state->message;
+    for (const auto& fault : injector.state->active) {
+      view.active.push_back({fault.policy, fault.failure, fault.window, fault.started});
+    }
+  }
+  if (removing) view.state = InjectorState::removing;
+  else if (!injector.state || !injector.attached) view.state = InjectorState::starting;
+  else if (injector.silent || injector.state->backend == "none") view.state = InjectorState::failed;
+  else if (injector.state->paused) view.state = InjectorState::paused;
+  else view.state = InjectorState::running;
+  return view;
+}
+
+asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
+  stopped_ = true;
+  work_.notify();
+  const auto deadline = std::chrono::steady_clock::now() + within;
+  const auto running = [this] {
+    std::vector<ObservedInjector> left;
+    for (auto& injector : observe().injectors) {
+      if (injector.running) left.push_back(std::move(injector));
+    }
+    return left;
+  };
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.link) runtime.link->send(program::Stop{});
+  }
+  // Asked nicely, they roll back and end; the engine's events tell.
+  const auto patience = std::chrono::steady_clock::now() + within / 3;
+  while (!running().empty() && std::chrono::steady_clock::now() < patience) co_await work_.wait(50ms);
+  for (const auto& injector : running()) {
+    if (std::chrono::steady_clock::now() > deadline) break;
+    Endpoint& where = *endpoint(injector.endpoint);
+    const auto removed = co_await where.engine().remove_container(injector.id);
+    if (removed || removed.error().code == ErrorCode::not_found) where.forget(injector.id);
+  }
+  for (const auto& each : endpoints_) each->stop();
+  co_return running().size();
+}
+
+}  // namespace entropy::control

@@ -1,0 +1,35 @@
+// What the reconciler knows of one injector besides what the engine says; of use to reconciler*.cpp only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/injector_link.hpp"
+#include "control/reconciler.hpp"
+
+namespace entropy::control {
+
+struct Reconciler::Runtime {
+  std::string endpoint;
+  std::string target_id;
+  std::shared_ptr<InjectorLink> link;  // null: not attached
+  std::uint64_t sent_revision = 0;
+  std::vector<program::Entry> sent;
+  Time sent_at{};
+  std::optional<program::State> state;
+
+  bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }
+
+  void show(ObservedInjector& injector, Time now, Duration answer_time) const {
+    injector.attached = link != nullptr;
+    injector.silent = awaits_answer() && now >= sent_at + answer_time;
+    injector.sent_revision = sent_revision;
+    injector.sent = sent;
+    injector.state = state;
+  }
+};
+
+InjectorView view_of(const ObservedInjector& injector, bool removing);
+
+}  // namespace entropy::control

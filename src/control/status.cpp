@@ -1,0 +1,99 @@
+// What a policy's status says, and why.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "control/namespaces.hpp"
+
+namespace entropy::control {
+namespace {
+
+const ObservedInjector* injector_for(const Observed& observed, const TargetState& target) {
+  const auto* container = find_container(observed, target.endpoint, target.id);
+  if (container == nullptr) return nullptr;
+  const std::string owner = namespace_owner(observed, *container);
+  const auto serves = [&](const ObservedInjector& injector) {
+    return injector.endpoint == target.endpoint && injector.target_id == owner && injector.running;
+  };
+  const auto found = std::ranges::find_if(observed.injectors, serves);
+  return found == observed.injectors.end() ? nullptr : &*found;
+}
+
+// Why a matched target can't be served now; empty if it can, or will be in a moment.
+std::string trouble_of(const Observed& observed, const TargetState& target) {
+  if (const auto lost = observed.lost.find(target.endpoint); lost != observed.lost.end()) return lost->second;
+  if (!target.reason.empty()) return target.reason;
+  const auto* injector = injector_for(observed, target);
+  if (injector != nullptr && injector->state && !injector->state->message.empty()) return injector->state->message;
+  return {};
+}
+
+std::string waiting_message(const policy::Policy& policy, const Match& match, const Observed& observed) {
+  if (!match.skipped.empty()) {
+    const auto& first = match.skipped.front();
+    return concat("every match is skipped, ", first.name, " because ", first.reason);
+  }
+  if (!observed.lost.empty()) return observed.lost.begin()->second;
+  return concat("no running container matches ", policy.selector.text());
+}
+
+void count_injectors(PolicyStatus& status, const policy::Record& record, const Match& match, const Observed& observed) {
+  std::vector<const ObservedInjector*> serving;
+  for (const auto& target : match.targets) {
+    const auto* injector = injector_for(observed, target);
+    if (injector == nullptr || std::ranges::find(serving, injector) != serving.end()) continue;
+    serving.push_back(injector);
+  }
+  for (const auto& injector : observed.injectors) {
+    if (!injector.state || !injector.running) continue;
+    const auto ours = [&](const program::Fault& fault) { return fault.policy == record.policy.name; };
+    status.active += static_cast<std::uint64_t>(std::ranges::count_if(injector.state->active, ours));
+  }
+  status.injectors = serving.size();
+}
+
+void set_trouble(PolicyStatus& status, const Match& match, const Observed& observed) {
+  std::size_t troubled = 0;
+  for (const auto& target : match.targets) {
+    const std::string trouble = trouble_of(observed, target);
+    if (trouble.empty()) continue;
+    if (++troubled == 1) status.message = concat(target.name, ": ", trouble);
+  }
+  if (troubled == 0) return;
+  status.phase = Phase::degraded;
+  if (troubled > 1) append(status.message, concat(" (and ", troubled - 1, " more)"));
+}
+
+}  // namespace
+
+PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired,
+                       const Observed& observed, Time now) {
+  PolicyStatus status;
+  status.targets = match.targets.size();
+  count_injectors(status, record, match, observed);
+  if (!record.policy.running) {
+    status.phase = Phase::stopped;
+    return status;
+  }
+  if (now >= policy::expiry(record.policy.schedule)) {
+    status.phase = Phase::expired;
+    status.message = "its time is over; start it again to begin anew";
+    return status;
+  }
+  if (desired.halted) {
+    status.phase = Phase::halted;
+    status.message = "everything is halted until `entropy resume`";
+    return status;
+  }
+  const auto coming = policy::window_after(record.policy.schedule, now);
+  if (coming) status.next_window = coming->begin;
+  if (match.targets.empty()) {
+    status.phase = Phase::waiting;
+    status.message = waiting_message(record.policy, match, observed);
+    return status;
+  }
+  status.phase = status.active > 0 ? Phase::active : Phase::armed;
+  set_trouble(status, match, observed);
+  return status;
+}
+
+}  // namespace entropy::control

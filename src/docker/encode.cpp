@@ -1,0 +1,77 @@
+#include "docker/encode.hpp"
+
+#include <boost/json.hpp>
+
+#include "base/text.hpp"
+
+namespace entropy::docker {
+
+namespace json = boost::json;
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (unreserved.find(c) != std::string_view::npos) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += hex[byte >> 4];
+    out += hex[byte & 15];
+  }
+  return out;
+}
+
+std::string container_target(std::string_view id, std::string_view rest) {
+  return concat("/containers/", percent_encode(id), rest);
+}
+
+std::string with_query(std::string path, std::initializer_list<std::pair<std::string_view, std::string>> query) {
+  char separator = '?';
+  for (const auto& [key, value] : query) {
+    path += concat(separator, key, "=", percent_encode(value));
+    separator = '&';
+  }
+  return path;
+}
+
+std::string label_filters(const std::vector<std::string>& labels) {
+  if (labels.empty()) return {};
+  return json::serialize(json::object{{"label", json::value_from(labels)}});
+}
+
+namespace {
+
+json::object host_config(const ContainerSpec& spec) {
+  json::object host;
+  if (!spec.network_mode.empty()) host["NetworkMode"] = spec.network_mode;
+  if (!spec.cap_drop.empty()) host["CapDrop"] = json::value_from(spec.cap_drop);
+  if (!spec.cap_add.empty()) host["CapAdd"] = json::value_from(spec.cap_add);
+  if (!spec.security_options.empty()) host["SecurityOpt"] = json::value_from(spec.security_options);
+  if (spec.read_only_root) host["ReadonlyRootfs"] = true;
+  if (spec.auto_remove) host["AutoRemove"] = true;
+  if (spec.memory_bytes != 0) host["Memory"] = spec.memory_bytes;
+  if (spec.pids_limit != 0) host["PidsLimit"] = spec.pids_limit;
+  if (!spec.log_options.empty()) {
+    host["LogConfig"] = json::object{{"Type", "json-file"}, {"Config", json::value_from(spec.log_options)}};
+  }
+  return host;
+}
+
+}  // namespace
+
+std::string encode(const ContainerSpec& spec) {
+  json::object body{{"Image", spec.image}};
+  if (!spec.command.empty()) body["Cmd"] = json::value_from(spec.command);
+  if (!spec.environment.empty()) body["Env"] = json::value_from(spec.environment);
+  if (!spec.labels.empty()) body["Labels"] = json::value_from(spec.labels);
+  // Not StdinOnce: the input stays open when the one who is attached goes, and takes the next one.
+  if (spec.open_stdin) body["OpenStdin"] = true;
+  body["HostConfig"] = host_config(spec);
+  return json::serialize(body);
+}
+
+}  // namespace entropy::docker

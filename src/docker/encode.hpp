@@ -1,0 +1,29 @@
+// What we send to an engine: targets and bodies of requests. Pure functions.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "docker/engine.hpp"
+
+namespace entropy::docker {
+
+// One segment of a path, or a value of a query (RFC 3986): all but letters, digits and -._~ as %XX.
+std::string percent_encode(std::string_view text);
+
+// "/containers/{id}{rest}"
+std::string container_target(std::string_view id, std::string_view rest);
+
+// The path with a query of encoded values: "/x?a=1&b=2".
+std::string with_query(std::string path, std::initializer_list<std::pair<std::string_view, std::string>> query);
+
+// The value of `filters` that lists containers with all these labels; empty when there are none.
+std::string label_filters(const std::vector<std::string>& labels);
+
+// The body of POST /containers/create.
+std::string encode(const ContainerSpec& spec);
+
+}  // namespace entropy::docker

@@ -1,0 +1,164 @@
+#include "injector/faults.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "failure/catalogue.hpp"
+#include "injector/merge.hpp"
+
+namespace entropy::injector {
+namespace {
+
+constexpr Duration first_retry = std::chrono::seconds(1);
+// A refused attempt disturbs the faults that do hold, for a moment: be rare where it is of no use.
+constexpr Duration longest_retry = std::chrono::seconds(30);
+
+program::Fault report_of(const Due& due, Time started) {
+  return {due.policy,     due.target, std::string(failure::name_of(due.failure)), due.window.index, due.window.begin,
+          due.window.end, started};
+}
+
+bool same_faults(const std::vector<Due>& a, const std::vector<Due>& b) {
+  return std::ranges::equal(a, b, [](const Due& x, const Due& y) { return x.same_as(y); });
+}
+
+// Containers that share the namespace are one to the kernel: a policy that hits two of them acts once.
+kernel::State merged(const std::vector<Due>& faults) {
+  std::vector<failure::Failure> failures;
+  for (auto each = faults.begin(); each != faults.end(); ++each) {
+    const auto acts_already = [&](const Due& other) {
+      return other.policy == each->policy && other.failure == each->failure;
+    };
+    if (std::none_of(faults.begin(), each, acts_already)) failures.push_back(each->failure);
+  }
+  return merge(failures);
+}
+
+}  // namespace
+
+Faults::Faults(kernel::Backend& backend, const Clock& clock, const SteadyClock& steady, Sink sink)
+    : backend_(backend), clock_(clock), steady_(steady), sink_(std::move(sink)), retry_wait_(first_retry) {}
+
+bool Faults::is_active(const Due& fault) const {
+  return std::ranges::any_of(active_, [&](const Active& each) { return each.due.same_as(fault); });
+}
+
+std::vector<program::Fault> Faults::active() const {
+  std::vector<program::Fault> faults;
+  faults.reserve(active_.size());
+  for (const auto& each : active_) faults.push_back(report_of(each.due, each.started));
+  return faults;
+}
+
+void Faults::settle(const std::vector<Due>& wanted, Time now) {
+  for (auto& each : active_) {
+    const auto same = std::ranges::find_if(wanted, [&](const Due& due) { return due.same_as(each.due); });
+    if (same != wanted.end()) each.due.window = same->window;
+  }
+  const bool retry = retry_at_ && steady_.elapsed() >= *retry_at_;
+  if (attempted_ && same_faults(*attempted_, wanted) && !retry) return;
+  attempted_ = wanted;
+  if (retry) retry_at_.reset();
+
+  std::erase_if(failed_, [&](const Due& fault) { return !contains(wanted, fault); });
+  std::vector<Due> goal;
+  for (const auto& fault : wanted) {
+    if (retry || !contains(failed_, fault)) goal.push_back(fault);
+  }
+  if (auto reached = reach(goal, now); !reached) reach_one_by_one(goal, std::move(reached.error()), now);
+  plan_retry();
+}
+
+Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
+  const kernel::State state = merged(goal);
+  // Before the change: a namespace without faults forgets its counters.
+  const std::uint64_t matched = active_.empty() ? 0 : matched_now();
+  if (applied_ != state) {
+    applied_.reset();
+    if (auto applied = backend_.apply(state); !applied) return fail(std::move(applied.error()));
+    applied_ = state;
+  }
+  retire_all_but(goal, matched, now);
+  admit(goal, matched);
+  return {};
+}
+
+// The kernel refused all of `goal` together: one bad fault shall not take the others with it.
+void Faults::reach_one_by_one(const std::vector<Due>& goal, Error error, Time now) {
+  std::vector<Due> good;
+  std::vector<Due> fresh;
+  for (const auto& fault : goal) (is_active(fault) ? good : fresh).push_back(fault);
+  for (const auto& fault : fresh) {
+    good.push_back(fault);
+    if (fresh.size() > 1) {
+      const auto reached = reach(good, now);
+      if (reached) continue;
+      error = reached.error();
+    }
+    good.pop_back();
+    blame(fault, error);
+  }
+  if (const auto reached = reach(good, now); !reached) give_up(good, reached.error(), now);
+}
+
+// Not even what held before can be had.
+void Faults::give_up(const std::vector<Due>& goal, const Error& error, Time now) {
+  const auto left = backend_.read_back();
+  if (!left || !left->empty()) {
+    trouble_ = concat("can't be undone: ", error.message);
+    return;
+  }
+  applied_ = kernel::State{};
+  retire_all_but({}, 0, now);
+  for (const auto& fault : goal) blame(fault, error);
+}
+
+void Faults::retire_all_but(const std::vector<Due>& goal, std::uint64_t matched, Time now) {
+  std::vector<Active> kept;
+  for (auto& each : active_) {
+    if (contains(goal, each.due)) {
+      kept.push_back(std::move(each));
+      continue;
+    }
+    // Fewer than before: the kernel began to count anew.
+    const std::uint64_t packets = matched >= each.matched_before ? matched - each.matched_before : matched;
+    sink_(program::FaultEnded{report_of(each.due, each.started), clock_.now(), now < each.due.window.end, packets});
+  }
+  active_ = std::move(kept);
+}
+
+void Faults::admit(const std::vector<Due>& goal, std::uint64_t matched) {
+  for (const auto& fault : goal) {
+    if (is_active(fault)) continue;
+    const Time started = clock_.now();
+    active_.push_back({fault, started, matched});
+    std::erase_if(failed_, [&](const Due& other) { return other.same_as(fault); });
+    sink_(program::FaultStarted{report_of(fault, started),
+                                concat(join(backend_.interfaces(), ","), ": ", describe(*applied_))});
+  }
+}
+
+void Faults::blame(const Due& fault, const Error& error) {
+  trouble_ = error.message;
+  if (contains(failed_, fault)) return;
+  failed_.push_back(fault);
+  sink_(program::FaultFailed{report_of(fault, Time{}), error.message});
+}
+
+void Faults::plan_retry() {
+  if (failed_.empty() && applied_) {
+    retry_at_.reset();
+    retry_wait_ = first_retry;
+    trouble_.clear();
+  } else if (!retry_at_) {
+    retry_at_ = steady_.elapsed() + retry_wait_;
+    retry_wait_ = std::min(retry_wait_ * 2, longest_retry);
+  }
+}
+
+std::uint64_t Faults::matched_now() {
+  const auto counters = backend_.counters();
+  return counters ? counters->matched : 0;
+}
+
+}  // namespace entropy::injector

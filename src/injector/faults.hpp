@@ -1,0 +1,65 @@
+// The faults that hold in this network namespace: makes the kernel follow what is wanted, and reports what came of it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "injector/decide.hpp"
+#include "kernel/backend.hpp"
+#include "program/report.hpp"
+
+namespace entropy::injector {
+
+using Sink = std::function<void(program::Report)>;
+
+// One thread. Reports FaultStarted and FaultEnded only for what the backend has read back; FaultFailed once for every
+// fault that the kernel refuses, which is then tried again from time to time while it is wanted.
+class Faults {
+ public:
+  // All of them must outlive this object.
+  Faults(kernel::Backend& backend, const Clock& clock, const SteadyClock& steady, Sink sink);
+
+  // Makes `wanted` hold and nothing else. Touches the kernel only where what it shall do differs from what it does.
+  // The first call removes what a dead predecessor left, even if nothing is wanted.
+  void settle(const std::vector<Due>& wanted, Time now);
+
+  std::vector<program::Fault> active() const;
+  // When `settle` shall be called for another attempt, by the steady clock.
+  std::optional<Duration> retry_at() const { return retry_at_; }
+  // The last refusal of the kernel, while it matters.
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  struct Active {
+    Due due;
+    Time started;
+    std::uint64_t matched_before = 0;
+  };
+
+  Result<> reach(const std::vector<Due>& goal, Time now);
+  void reach_one_by_one(const std::vector<Due>& goal, Error error, Time now);
+  void give_up(const std::vector<Due>& goal, const Error& error, Time now);
+  void retire_all_but(const std::vector<Due>& goal, std::uint64_t matched, Time now);
+  void admit(const std::vector<Due>& goal, std::uint64_t matched);
+  void blame(const Due& fault, const Error& error);
+  void plan_retry();
+  std::uint64_t matched_now();
+  bool is_active(const Due& fault) const;
+
+  kernel::Backend& backend_;
+  const Clock& clock_;
+  const SteadyClock& steady_;
+  Sink sink_;
+  std::vector<Active> active_;
+  std::vector<Due> failed_;                    // wanted, refused by the kernel, and reported as such
+  std::optional<std::vector<Due>> attempted_;  // the last answer to `wanted`
+  std::optional<kernel::State> applied_;       // none: unknown
+  std::optional<Duration> retry_at_;
+  Duration retry_wait_;
+  std::string trouble_;
+};
+
+}  // namespace entropy::injector

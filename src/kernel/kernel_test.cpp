@@ -1,0 +1,377 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netlink.h>
+
+#include <cmath>
+#include <tuple>
+
+#include "kernel/delay_line.hpp"
+#include "kernel/links.hpp"
+#include "kernel/nfqueue.hpp"
+#include "kernel/ruleset.hpp"
+
+namespace entropy::kernel {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Effect delayed(Duration delay, Duration jitter = 0ms, Distribution distribution = Distribution::uniform) {
+  return {{{delay, jitter, 0, distribution}}, {}, 0, Cut::none};
+}
+
+Effect everything(Cut cut) {
+  Effect effect = delayed(10ms, 2ms);
+  effect.reorders = {{0.25, 5ms, 0.5, 3}};
+  effect.loss = 0.001;
+  effect.cut = cut;
+  return effect;
+}
+
+std::vector<State> states() {
+  std::vector<State> all;
+  for (const Effect& effect : {delayed(1ms), everything(Cut::none), everything(Cut::drop), everything(Cut::reject),
+                               Effect{{}, {}, 1, Cut::none}, Effect{{}, {}, 0, Cut::reject}}) {
+    all.push_back({effect, {}});
+    all.push_back({{}, effect});
+    all.push_back({effect, effect});
+  }
+  return all;
+}
+
+Surroundings surroundings(bool native_queue = true) { return {{"eth0", "eth1"}, 1, 1400, 7, 8, native_queue, true}; }
+
+// A batch that makes tables speaks of them with the same messages as the kernel's answer to a dump.
+Result<nft::Table> decode_one(View bytes, nft::Family family) {
+  auto tables = nft::decode_tables(bytes, table_name);
+  auto chains = nft::decode_chains(bytes, table_name);
+  auto sets = nft::decode_sets(bytes, table_name);
+  auto elements = nft::decode_elements(bytes);
+  if (!tables) return fail(tables.error());
+  if (!chains) return fail(chains.error());
+  if (!sets) return fail(sets.error());
+  if (!elements) return fail(elements.error());
+  if (auto rules = nft::decode_rules(bytes, table_name, *chains); !rules) return fail(rules.error());
+  for (auto& set : *sets) set.elements = *elements;
+  return nft::Table{family, std::string(table_name), 0, std::move(*sets), std::move(*chains)};
+}
+
+Bytes batch_for(const std::vector<nft::Table>& tables) {
+  Writer out;
+  write_transition(out, {}, tables);
+  return {out.bytes().begin(), out.bytes().end()};
+}
+
+TEST(Nft, EveryRuleReadsBackAsWritten) {
+  for (const bool native_queue : {true, false}) {
+    for (const State& state : states()) {
+      for (const auto& table : tables_for(state, surroundings(native_queue))) {
+        const auto decoded = decode_one(batch_for({table}), table.family);
+        ASSERT_TRUE(decoded) << decoded.error().message;
+        EXPECT_EQ(difference({*decoded}, {table}), std::nullopt);
+      }
+    }
+  }
+}
+
+// What every decoder makes of bytes; only that it stays within them matters (AddressSanitizer watches).
+void decode_all(View bytes) {
+  const Bytes exact(bytes.begin(), bytes.end());
+  std::ignore = decode_one(exact, nft::Family::ipv4);
+  std::ignore = decode_links(exact);
+  std::ignore = nft::describe(exact, 3);
+  View rest = exact;
+  while (const auto message = next_message(rest)) {
+    std::ignore = decode_packet(*message);
+    std::ignore = refusal_of(*message);
+  }
+}
+
+TEST(Netlink, TruncatedBytesAreNeverReadBeyond) {
+  const Bytes whole = batch_for(tables_for({everything(Cut::none), {}}, surroundings(false)));
+  for (std::size_t length = 0; length < whole.size(); length += 3) decode_all(View(whole).first(length));
+}
+
+TEST(Netlink, HostileBytesAreNeverReadBeyond) {
+  const Bytes whole = batch_for(tables_for({everything(Cut::none), {}}, surroundings()));
+  Prng prng(42);
+  for (int i = 0; i < 3000; ++i) {
+    Bytes bad = whole;
+    for (int j = 0; j < 8; ++j) {
+      bad[static_cast<std::size_t>(prng.unit() * static_cast<double>(bad.size()))] =
+          static_cast<std::uint8_t>(prng.unit() * 256);
+    }
+    decode_all(bad);
+  }
+}
+
+TEST(Netlink, AttributesWithImpossibleLengthsEndTheList) {
+  for (const std::uint16_t length : std::initializer_list<std::uint16_t>{0, 1, 3, 9, 0xffff}) {
+    const nlattr head = {length, 1};
+    Bytes bytes(8);
+    std::ranges::copy(bytes_of(head), bytes.begin());
+    View rest = bytes;
+    EXPECT_FALSE(next_attribute(rest)) << length;
+  }
+}
+
+TEST(Netlink, RefusalsCarryTheKernelsWords) {
+  Writer out;
+  const nlmsgerr head = {-EPERM, {0, 0, 0, 5, 0}};
+  out.begin(NLMSG_ERROR, NLM_F_ACK_TLVS, bytes_of(head));
+  out.text(NLMSGERR_ATTR_MSG, "not yours");
+  View rest = out.bytes();
+  const auto refusal = refusal_of(*next_message(rest));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->sequence, 5);
+  EXPECT_EQ(refusal->error, EPERM);
+  EXPECT_EQ(refusal->words, "not yours");
+}
+
+TEST(Nft, ARefusedMessageIsDescribed) {
+  const Bytes batch = batch_for(tables_for({{{}, {}, 0.5, Cut::none}, {}}, surroundings()));
+  std::string all;
+  for (std::uint32_t sequence = 1; sequence < 20; ++sequence) all += nft::describe(batch, sequence) + "\n";
+  EXPECT_THAT(all, HasSubstr("table netdev"));
+  EXPECT_THAT(all, HasSubstr("rule \"lost\" in chain \"egress eth0\" of netdev"));
+}
+
+TEST(Ruleset, TheStateReadsBackAsAsked) {
+  for (const State& state : states()) {
+    const auto around = surroundings();
+    EXPECT_EQ(state_of(tables_for(state, around), state, around), state);
+  }
+  EXPECT_EQ(state_of({}, {}, surroundings()), State{});
+}
+
+TEST(Ruleset, ForeignChangesAreNoticed) {
+  const State state = {everything(Cut::drop), {}};
+  const auto around = surroundings();
+  auto tables = tables_for(state, around);
+  tables.back().chains.back().rules.pop_back();
+  EXPECT_FALSE(state_of(tables, state, around));
+  EXPECT_THAT(*difference(tables, tables_for(state, around)), HasSubstr("chain \"egress eth1\" of netdev differs"));
+  auto faded = tables_for(state, around);
+  faded.front().sets.front().elements.pop_back();
+  EXPECT_THAT(*difference(faded, tables_for(state, around)), HasSubstr("set alive of ip differs"));
+}
+
+TEST(Ruleset, ChainsAreNeverRemovedAndOriginalsStillDisappear) {
+  const auto around = surroundings();
+  const auto before = tables_for({everything(Cut::drop), {}}, around);
+  const auto left = draining(before);
+  EXPECT_EQ(left.size(), before.size());
+  for (std::size_t i = 0; i < left.size(); ++i) EXPECT_EQ(left[i].chains.size(), before[i].chains.size());
+  EXPECT_EQ(left.back().chains.front().rules.size(), 1);
+  EXPECT_EQ(difference(left, {}), std::nullopt);
+  EXPECT_THAT(*difference(before, {}), HasSubstr("still has rules"));
+}
+
+TEST(Ruleset, CountersOfReplacedRulesAreKept) {
+  const auto around = surroundings();
+  auto kernel = tables_for({{{}, {}, 0.5, Cut::none}, {}}, around);
+  for (auto& chain : kernel.front().chains) {
+    for (auto& rule : chain.rules) {
+      for (auto& expression : rule.expressions) {
+        if (auto* counter = std::get_if<nft::Counter>(&expression)) counter->packets = 10;
+      }
+    }
+  }
+  EXPECT_EQ(counted(kernel).dropped, 20);
+  EXPECT_EQ(counted(kernel).matched, 20);
+  EXPECT_EQ(counted_by_replaced(kernel, kernel).dropped, 0);
+  EXPECT_EQ(counted_by_replaced(kernel, tables_for({{{}, {}, 0.4, Cut::none}, {}}, around)).dropped, 20);
+}
+
+TEST(Ruleset, LossIsAskedInStepsThatTheKernelCanDo) {
+  const State state = canonical({{{}, {}, 1 - 0.9 * 0.8, Cut::none}, {{}, {}, 7, Cut::none}});
+  EXPECT_EQ(state.egress.loss, 0.28);
+  EXPECT_EQ(state.ingress.loss, 1);
+  EXPECT_TRUE(canonical({{{}, {}, 1e-12, Cut::none}, {}}).empty());
+}
+
+TEST(Queue, PacketsAreReadWithTheirMark) {
+  Writer out;
+  const nfgenmsg head = {AF_INET, NFNETLINK_V0, htons(7)};
+  const nfqnl_msg_packet_hdr packet = {htonl(99), htons(0x0800), 4};
+  out.begin(NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET, 0, bytes_of(head));
+  out.put(NFQA_PACKET_HDR, bytes_of(packet));
+  out.u32(NFQA_MARK, copy_mark | 5);
+  View rest = out.bytes();
+  const auto decoded = decode_packet(*next_message(rest));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->queue, 7);
+  EXPECT_EQ(decoded->id, 99);
+  EXPECT_EQ(decoded->mark, copy_mark | 5);
+}
+
+// --- delays
+
+struct Moments {
+  double mean = 0;
+  double deviation = 0;
+  double correlation = 0;  // of neighbours
+};
+
+Moments moments(const std::vector<double>& values) {
+  Moments m;
+  for (const double v : values) m.mean += v / static_cast<double>(values.size());
+  double square = 0;
+  double product = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    square += (values[i] - m.mean) * (values[i] - m.mean);
+    if (i > 0) product += (values[i] - m.mean) * (values[i - 1] - m.mean);
+  }
+  m.deviation = std::sqrt(square / static_cast<double>(values.size()));
+  m.correlation = square > 0 ? product / square : 0;
+  return m;
+}
+
+Moments sampled(const Delay& delay) {
+  Prng prng(1);
+  DelaySource source(delay);
+  std::vector<double> values;
+  values.reserve(100000);
+  for (int i = 0; i < 100000; ++i) values.push_back(static_cast<double>(source.next(prng).count()));
+  return moments(values);
+}
+
+TEST(Delays, FollowTheirDistribution) {
+  const auto uniform = sampled({100ms, 10ms, 0, Distribution::uniform});
+  EXPECT_NEAR(uniform.mean, 100'000, 200);
+  EXPECT_NEAR(uniform.deviation, 10'000 / std::sqrt(3.0), 100);
+  const auto normal = sampled({100ms, 10ms, 0, Distribution::normal});
+  EXPECT_NEAR(normal.mean, 100'000, 200);
+  EXPECT_NEAR(normal.deviation, 10'000, 150);
+  // Pareto's long tail is cut at four times the jitter, as netem's tables are; that takes a little off the mean.
+  for (const auto distribution : {Distribution::pareto, Distribution::paretonormal}) {
+    const auto skewed = sampled({100ms, 10ms, 0, distribution});
+    EXPECT_NEAR(skewed.mean, 99'500, 700);
+    EXPECT_GT(skewed.deviation, 5'000);
+    EXPECT_LT(skewed.deviation, 12'000);
+  }
+}
+
+TEST(Delays, CorrelateAsAsked) {
+  EXPECT_NEAR(sampled({100ms, 10ms, 0, {}}).correlation, 0, 0.02);
+  EXPECT_NEAR(sampled({100ms, 10ms, 0.5, {}}).correlation, 0.5, 0.02);
+}
+
+TEST(Delays, AreNeverNegative) {
+  Prng prng(3);
+  DelaySource source({1ms, 50ms, 0, Distribution::normal});
+  for (int i = 0; i < 1000; ++i) EXPECT_GE(source.next(prng), 0ms);
+}
+
+TEST(Delays, NormalQuantilesAreRight) {
+  EXPECT_NEAR(quantile(Distribution::normal, 0.975), 1.959964, 1e-5);
+  EXPECT_NEAR(quantile(Distribution::normal, 0.001), -3.090232, 1e-5);
+  EXPECT_EQ(quantile(Distribution::normal, 0.5), 0);
+}
+
+Instant at(Duration time) { return Instant(time); }
+
+std::vector<std::uint32_t> ids(const std::vector<HeldPacket>& packets) {
+  std::vector<std::uint32_t> all;
+  all.reserve(packets.size());
+  for (const auto& packet : packets) all.push_back(packet.id);
+  return all;
+}
+
+TEST(DelayLine, LetsPacketsGoWhenTheyAreDue) {
+  DelayLine line(1);
+  line.configure(delayed(10ms), at(0ms));
+  line.arrive(1, 5, at(0ms));
+  line.arrive(2, 6, at(1ms));
+  EXPECT_EQ(line.next_due(), at(10ms));
+  std::vector<HeldPacket> leaving;
+  line.leave(at(9999us), leaving);
+  EXPECT_TRUE(leaving.empty());
+  line.leave(at(10ms), leaving);
+  EXPECT_THAT(ids(leaving), ElementsAre(1));
+  EXPECT_EQ(leaving.front().mark, 5);
+  line.leave(at(11ms), leaving);
+  EXPECT_THAT(ids(leaving), ElementsAre(1, 2));
+  EXPECT_EQ(line.next_due(), std::nullopt);
+}
+
+TEST(DelayLine, JitterNeverReorders) {
+  DelayLine line(7);
+  line.configure(delayed(10ms, 10ms, Distribution::normal), at(0ms));
+  for (std::uint32_t i = 0; i < 1000; ++i) line.arrive(i, 0, at(Duration(i * 100)));
+  std::vector<HeldPacket> leaving;
+  for (Duration time{0}; line.size() > 0; time += 50us) line.leave(at(time), leaving);
+  EXPECT_TRUE(std::ranges::is_sorted(ids(leaving)));
+}
+
+TEST(DelayLine, DelaysAddUp) {
+  DelayLine line(1);
+  Effect effect = delayed(10ms);
+  effect.delays.push_back({5ms, 0ms, 0, {}});
+  line.configure(effect, at(0ms));
+  line.arrive(1, 0, at(0ms));
+  EXPECT_EQ(line.next_due(), at(15ms));
+}
+
+std::vector<bool> gone_ahead(const Reorder& reorder, int count) {
+  Prng prng(11);
+  ReorderSource source(reorder);
+  std::vector<bool> all;
+  all.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) all.push_back(source.goes_ahead(prng));
+  return all;
+}
+
+TEST(Reorder, SendsTheShareAheadWithAndWithoutCorrelation) {
+  for (const double correlation : {0.0, 0.5}) {
+    const auto ahead = gone_ahead({0.25, 10ms, correlation, 0}, 100000);
+    const auto m = moments({ahead.begin(), ahead.end()});
+    EXPECT_NEAR(m.mean, 0.25, 0.01);
+    EXPECT_NEAR(m.correlation, correlation, 0.02);
+  }
+}
+
+TEST(Reorder, GapKeepsThemApart) {
+  const auto ahead = gone_ahead({1, 10ms, 0, 5}, 100);
+  for (std::size_t i = 0; i < ahead.size(); ++i) EXPECT_EQ(ahead[i], i % 5 == 4);
+}
+
+TEST(DelayLine, WhatGoesAheadPassesWhatWaits) {
+  DelayLine line(1);
+  Effect effect;
+  effect.reorders = {{1, 10ms, 0, 3}};
+  line.configure(effect, at(0ms));
+  for (std::uint32_t i = 0; i < 6; ++i) line.arrive(i, 0, at(0ms));
+  std::vector<HeldPacket> leaving;
+  line.leave(at(0ms), leaving);
+  EXPECT_THAT(ids(leaving), ElementsAre(2, 5));
+  line.leave(at(10ms), leaving);
+  EXPECT_THAT(ids(leaving), ElementsAre(2, 5, 0, 1, 3, 4));
+}
+
+TEST(DelayLine, AChangeShortensWhatIsHeldAndKeepsTheOrder) {
+  DelayLine line(1);
+  line.configure(delayed(10s), at(0ms));
+  for (std::uint32_t i = 0; i < 3; ++i) line.arrive(i, 0, at(0ms));
+  line.configure(delayed(1ms), at(5ms));
+  line.arrive(3, 0, at(5ms));
+  std::vector<HeldPacket> leaving;
+  line.leave(at(6ms), leaving);
+  EXPECT_THAT(ids(leaving), ElementsAre(0, 1, 2, 3));
+}
+
+TEST(DelayLine, EverythingLeavesInOrderAtTheEnd) {
+  DelayLine line(1);
+  line.configure(delayed(10ms), at(0ms));
+  for (std::uint32_t i = 0; i < 5; ++i) line.arrive(i, 0, at(0ms));
+  std::vector<HeldPacket> leaving;
+  line.leave_all(leaving);
+  EXPECT_THAT(ids(leaving), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_EQ(line.size(), 0);
+}
+
+}  // namespace
+}  // namespace entropy::kernel

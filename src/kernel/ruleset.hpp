@@ -1,0 +1,84 @@
+// State <-> nftables: which tables, chains and rules make the wanted state, which state the kernel's rules make, and
+// the batch that leads from the one to the other. Pure functions.
+//
+// Egress packets are held as copies. A queued packet stays charged to its socket, so holding the target's own packets
+// would throttle TCP (small queues) and UDP (send buffer) far below what the delayed path could carry: the copy is
+// held, marked with one bit that is taken off again, and the original goes at once to `lo`, which drops it silently.
+// Datagrams that have to be fragmented are held themselves: the kernel gets the memory accounts of such a copy wrong
+// (seen on 6.18: truesize below zero), and then no fragment at all is put together on the other side of a veth.
+// Everything else that takes packets away sits in the netdev hooks, where the sender sees no error.
+//
+// Every rule but the disposal of originals passes packets of interfaces that are not in the set `alive`, whose elements
+// fade unless they are renewed: a frozen owner disturbs nobody.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/nft.hpp"
+#include "kernel/state.hpp"
+
+namespace entropy::kernel {
+
+inline constexpr std::string_view table_name = "entropy";
+inline constexpr std::string_view alive_set = "alive";
+inline constexpr std::chrono::milliseconds alive_timeout{1500};
+
+// The bit that tells copies from originals in the packet mark; applications must not use it while packets are held.
+inline constexpr std::uint32_t copy_mark = 0x10000000;
+
+// Comments of the rules that say what a state does; by them it is read back.
+namespace comment {
+inline constexpr std::string_view matched = "matched";
+inline constexpr std::string_view held = "held";
+inline constexpr std::string_view lost = "lost";
+inline constexpr std::string_view cut = "cut";
+inline constexpr std::string_view reset = "reset";
+inline constexpr std::string_view unreachable = "unreachable";
+inline constexpr std::string_view originals = "originals";
+}  // namespace comment
+
+// What the rules refer to besides the state.
+struct Surroundings {
+  std::vector<std::string> interfaces;  // all that faults act on; never `lo`
+  std::uint32_t loopback_index = 1;
+  std::uint32_t smallest_mtu = 1500;  // of the interfaces
+  std::uint16_t egress_queue = 0;
+  std::uint16_t ingress_queue = 0;
+  bool native_queue = false;  // the kernel has nftables' queue expression
+  bool ipv6 = true;
+};
+
+// The nearest state that the rules can express exactly: a loss in steps of 10^-9 between 0 and 1.
+State canonical(State state);
+
+// No tables for the empty state.
+std::vector<nft::Table> tables_for(const State& state, const Surroundings& surroundings);
+
+// The state that tables make. Delays and reorders are the business of user space: where the rules hold packets, they
+// are taken from `held`. An error if the tables are not just what `tables_for` makes of that state.
+Result<State> state_of(const std::vector<nft::Table>& tables, const State& held, const Surroundings& surroundings);
+
+// Nullopt if the kernel's tables make just what is wanted, else the first difference, for people. What the kernel has
+// besides must do nothing to new packets. Chains stay when their rules go, since removing a base chain makes the kernel
+// drop all packets held in the namespace; and the disposal of originals stays, for those on their way to it.
+std::optional<std::string> difference(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
+
+// One whole batch that makes `kernel` into `wanted`, without removing tables or chains. Chains that are right already
+// are left alone (and keep counting).
+void write_transition(Writer& out, const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
+
+// What remains of tables while they are taken away: new packets pass, and originals whose copies are held still
+// disappear.
+std::vector<nft::Table> draining(std::vector<nft::Table> tables);
+
+// What the rules that `write_transition` would replace have counted; else it would be lost with them.
+Counters counted_by_replaced(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
+
+// What the rules have counted, told apart by their comments.
+Counters counted(const std::vector<nft::Table>& tables);
+
+}  // namespace entropy::kernel

@@ -1,0 +1,204 @@
+// Tables as the kernel has them: compared, changed, and understood.
+#include <arpa/inet.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "kernel/ruleset.hpp"
+
+namespace entropy::kernel {
+namespace {
+
+using nft::Chain;
+using nft::Family;
+using nft::Rule;
+using nft::Set;
+using nft::Table;
+
+const Table* find_table(const std::vector<Table>& tables, Family family) {
+  const auto at = std::ranges::find(tables, family, &Table::family);
+  return at == tables.end() ? nullptr : &*at;
+}
+
+const Chain* find_chain(const Table* table, std::string_view name) {
+  if (table == nullptr) return nullptr;
+  const auto at = std::ranges::find(table->chains, name, &Chain::name);
+  return at == table->chains.end() ? nullptr : &*at;
+}
+
+const Set* find_set(const Table* table, std::string_view name) {
+  if (table == nullptr) return nullptr;
+  const auto at = std::ranges::find(table->sets, name, &Set::name);
+  return at == table->sets.end() ? nullptr : &*at;
+}
+
+bool same_elements(const Set& a, const Set& b) {
+  return std::ranges::is_permutation(a.elements, b.elements) && a.timeout == b.timeout;
+}
+
+std::optional<std::string> table_difference(const Table* kernel, const Table& wanted) {
+  const std::string_view family = nft::to_string(wanted.family);
+  if (kernel == nullptr) return concat("there is no table ", family, " ", wanted.name);
+  for (const auto& set : wanted.sets) {
+    const Set* has = find_set(kernel, set.name);
+    if (has == nullptr || !same_elements(*has, set)) return concat("set ", set.name, " of ", family, " differs");
+  }
+  for (const auto& chain : wanted.chains) {
+    const Chain* has = find_chain(kernel, chain.name);
+    if (has == nullptr || *has != chain) return concat("chain ", quoted(chain.name), " of ", family, " differs");
+  }
+  return std::nullopt;
+}
+
+bool disposes(const Rule& rule) { return rule.comment == comment::originals; }
+
+std::optional<std::string> surplus(const Table& kernel, const Table* wanted) {
+  for (const auto& chain : kernel.chains) {
+    if (!std::ranges::all_of(chain.rules, disposes) && find_chain(wanted, chain.name) == nullptr) {
+      return concat("chain ", quoted(chain.name), " of ", nft::to_string(kernel.family), " still has rules");
+    }
+  }
+  return std::nullopt;
+}
+
+void write_chain(Writer& out, const Table& table, const Chain* kernel, const Chain& wanted) {
+  if (kernel == nullptr) {
+    nft::add_chain(out, table.family, table.name, wanted);
+  } else if (kernel->rules == wanted.rules) {
+    return;
+  } else if (!kernel->rules.empty()) {
+    nft::delete_rules(out, table.family, table.name, wanted.name);
+  }
+  for (const auto& rule : wanted.rules) nft::add_rule(out, table.family, table.name, wanted.name, rule);
+}
+
+void write_set(Writer& out, const Table& table, const Set* kernel, const Set& wanted) {
+  if (kernel == nullptr) {
+    nft::add_set(out, table.family, table.name, wanted);
+    nft::add_elements(out, table.family, table.name, wanted);
+    return;
+  }
+  Set unwanted = *kernel;
+  std::erase_if(unwanted.elements,
+                [&](const auto& name) { return std::ranges::find(wanted.elements, name) != wanted.elements.end(); });
+  nft::remove_elements(out, table.family, table.name, unwanted);
+  nft::renew_elements(out, table.family, table.name, wanted);
+}
+
+void write_table(Writer& out, const Table* kernel, const Table& wanted) {
+  if (kernel == nullptr) nft::add_table(out, wanted.family, wanted.name);
+  for (const auto& set : wanted.sets) write_set(out, wanted, find_set(kernel, set.name), set);
+  for (const auto& chain : wanted.chains) write_chain(out, wanted, find_chain(kernel, chain.name), chain);
+}
+
+template <class Use>
+void for_each_rule(const std::vector<Table>& tables, Use use) {
+  for (const auto& table : tables) {
+    for (const auto& chain : table.chains) {
+      for (const auto& rule : chain.rules) use(chain, rule);
+    }
+  }
+}
+
+template <class T>
+const T* first_expression(const Rule& rule) {
+  for (const auto& expression : rule.expressions) {
+    if (const T* found = std::get_if<T>(&expression)) return found;
+  }
+  return nullptr;
+}
+
+double loss_in(const Rule& rule) {
+  const auto* random = first_expression<nft::Random>(rule);
+  const auto* compare = first_expression<nft::Compare>(rule);
+  const auto below = compare ? read_struct<std::uint32_t>(compare->value) : std::nullopt;
+  if (random == nullptr || random->modulus == 0 || !below) return 0;
+  return static_cast<double>(ntohl(*below)) / random->modulus;
+}
+
+bool is_egress(const Chain& chain) {
+  return chain.device.empty() ? chain.hook != NF_INET_LOCAL_IN : chain.hook == NF_NETDEV_EGRESS;
+}
+
+}  // namespace
+
+std::optional<std::string> difference(const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
+  for (const auto& table : wanted) {
+    if (auto found = table_difference(find_table(kernel, table.family), table)) return found;
+  }
+  for (const auto& table : kernel) {
+    if (auto found = surplus(table, find_table(wanted, table.family))) return found;
+  }
+  return std::nullopt;
+}
+
+void write_transition(Writer& out, const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
+  nft::begin_batch(out);
+  for (const auto& table : wanted) write_table(out, find_table(kernel, table.family), table);
+  for (const auto& table : draining(kernel)) {
+    const Table* kept = find_table(wanted, table.family);
+    for (const auto& chain : table.chains) {
+      if (find_chain(kept, chain.name) != nullptr) continue;
+      write_chain(out, table, find_chain(find_table(kernel, table.family), chain.name), chain);
+    }
+  }
+  nft::end_batch(out);
+}
+
+Result<State> state_of(const std::vector<Table>& tables, const State& held, const Surroundings& surroundings) {
+  State state;
+  for_each_rule(tables, [&](const Chain& chain, const Rule& rule) {
+    Effect& effect = is_egress(chain) ? state.egress : state.ingress;
+    const Effect& parameters = is_egress(chain) ? held.egress : held.ingress;
+    if (rule.comment == comment::lost) effect.loss = loss_in(rule);
+    if (rule.comment == comment::cut) effect.cut = Cut::drop;
+    if (rule.comment == comment::reset) effect.cut = Cut::reject;
+    if (rule.comment == comment::held) {
+      effect.delays = parameters.delays;
+      effect.reorders = parameters.reorders;
+    }
+  });
+  if (const auto other = difference(tables, tables_for(state, surroundings))) {
+    return fail(ErrorCode::internal, concat("the kernel's rules make no state of ours: ", *other));
+  }
+  return state;
+}
+
+std::vector<Table> draining(std::vector<Table> tables) {
+  for (auto& table : tables) {
+    for (auto& chain : table.chains) {
+      std::erase_if(chain.rules, [](const Rule& rule) { return !disposes(rule); });
+    }
+  }
+  return tables;
+}
+
+Counters counted_by_replaced(const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
+  auto replaced = kernel;
+  for (auto& table : replaced) {
+    const Table* next = find_table(wanted, table.family);
+    std::erase_if(table.chains, [&](const Chain& chain) {
+      const Chain* kept = find_chain(next, chain.name);
+      return kept != nullptr && kept->rules == chain.rules;
+    });
+  }
+  return counted(replaced);
+}
+
+Counters counted(const std::vector<Table>& tables) {
+  Counters counters;
+  for_each_rule(tables, [&](const Chain&, const Rule& rule) {
+    const auto* counter = first_expression<nft::Counter>(rule);
+    if (counter == nullptr) return;
+    if (rule.comment == comment::matched) {
+      counters.matched += counter->packets;
+    } else if (rule.comment == comment::held) {
+      counters.delayed += counter->packets;
+    } else {
+      counters.dropped += counter->packets;
+    }
+  });
+  return counters;
+}
+
+}  // namespace entropy::kernel

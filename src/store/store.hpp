@@ -1,0 +1,60 @@
+// What must survive the service: policies, the halt, the manager's identity, the history of faults. SQLite in WAL mode,
+// synchronous=FULL: what a call has acknowledged is on the disk.
+//
+// Calls run on the caller's thread (a commit takes some 0.2 ms; the manager's loop can afford that). An Error names the
+// file. ErrorCode::unavailable: disk full, locked or I/O error; the store is as it was before the call.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "policy/policy.hpp"
+#include "store/fault_record.hpp"
+
+namespace entropy::store {
+
+struct Halt {
+  std::string reason;
+  Time since;
+  bool operator==(const Halt&) const = default;
+};
+
+class Store {
+ public:
+  // Creates the file if needed; ":memory:" keeps everything in memory. A database of a newer version is refused and
+  // left untouched.
+  static Result<std::unique_ptr<Store>> open(const std::string& path);
+  ~Store();
+
+  Result<std::vector<policy::Record>> policies();
+  Result<> put_policy(const policy::Record& record);
+  Result<> remove_policy(std::string_view name);
+
+  Result<std::optional<Halt>> halt();
+  Result<> set_halt(const std::optional<Halt>& halt);
+
+  // Made from `candidate` the first time, then the same for ever.
+  Result<std::string> manager_id(std::string_view candidate);
+
+  // The new row's id.
+  Result<std::uint64_t> add_fault(const FaultRecord& record);
+  // Replaces the row with the record's id.
+  Result<> update_fault(const FaultRecord& record);
+  // Newest first.
+  Result<std::vector<FaultRecord>> faults(const FaultQuery& query);
+  // Rows that have not ended, as a service that died left them.
+  Result<std::vector<FaultRecord>> open_faults();
+  // Keeps the newest `rows`.
+  Result<> prune_faults(std::uint64_t rows);
+
+ private:
+  class Database;
+  explicit Store(std::unique_ptr<Database> database);
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace entropy::store

@@ -1,0 +1,148 @@
+#include "store/store.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "base/text.hpp"
+#include "failure/catalogue.hpp"
+
+namespace entropy::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+policy::Record record_named(std::string name) {
+  policy::Record record;
+  record.policy.name = std::move(name);
+  record.policy.selector = *policy::Selector::parse("service=db");
+  record.policy.failures = {*failure::parse("partition", {})};
+  record.revision = 1;
+  return record;
+}
+
+FaultRecord fault(std::string policy, std::uint64_t window) {
+  FaultRecord record;
+  record.policy = std::move(policy);
+  record.target = "db-1";
+  record.endpoint = "unix:///x";
+  record.failure = "latency";
+  record.window = window;
+  record.planned_start = Time(std::chrono::seconds(window * 10));
+  return record;
+}
+
+// A database file of its own for each test.
+class StoreFile : public testing::Test {
+ protected:
+  StoreFile() {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() / concat("entropy-store-", getpid(), "-", info->name());
+    std::filesystem::create_directories(folder_);
+  }
+  ~StoreFile() override { std::filesystem::remove_all(folder_); }
+  std::string path() const { return (folder_ / "entropy.db").string(); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(StoreFile, KeepsPoliciesOverARestart) {
+  {
+    const auto store = *Store::open(path());
+    ASSERT_TRUE(store->put_policy(record_named("a")));
+    ASSERT_TRUE(store->put_policy(record_named("b")));
+    auto changed = record_named("b");
+    changed.revision = 2;
+    ASSERT_TRUE(store->put_policy(changed));
+    ASSERT_TRUE(store->remove_policy("a"));
+  }
+  const auto policies = (*Store::open(path()))->policies();
+  ASSERT_TRUE(policies);
+  ASSERT_EQ(policies->size(), 1U);
+  EXPECT_EQ(policies->front().policy.name, "b");
+  EXPECT_EQ(policies->front().revision, 2U);
+}
+
+TEST_F(StoreFile, KeepsHaltAndIdentity) {
+  const Halt halt{"big red button", Time(5s)};
+  {
+    const auto store = *Store::open(path());
+    EXPECT_EQ(*store->halt(), std::nullopt);
+    ASSERT_TRUE(store->set_halt(halt));
+    EXPECT_EQ(store->manager_id("one"), "one");
+  }
+  const auto store = *Store::open(path());
+  EXPECT_EQ(*store->halt(), halt);
+  EXPECT_EQ(store->manager_id("two"), "one");
+  ASSERT_TRUE(store->set_halt(std::nullopt));
+  EXPECT_EQ(*store->halt(), std::nullopt);
+}
+
+TEST_F(StoreFile, RefusesANewerDatabaseUntouched) {
+  {
+    SQLite::Database db(path(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    db.exec("PRAGMA user_version = 99");
+  }
+  const auto store = Store::open(path());
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().message, testing::HasSubstr("newer Entropy"));
+  SQLite::Database db(path());
+  EXPECT_EQ(db.execAndGet("PRAGMA user_version").getInt(), 99);
+}
+
+TEST(Store, SaysWhereItCannotBeOpened) {
+  const auto store = Store::open("/nonexistent/entropy.db");
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().message, testing::HasSubstr("/nonexistent/entropy.db"));
+}
+
+TEST(Store, AnswersQueriesNewestFirst) {
+  const auto store = *Store::open(":memory:");
+  for (std::uint64_t window = 0; window < 10; ++window) ASSERT_TRUE(store->add_fault(fault(window % 2 ? "odd" : "even", window)));
+  const auto windows = [&](const FaultQuery& query) {
+    std::vector<std::uint64_t> found;
+    for (const auto& row : *store->faults(query)) found.push_back(row.window);
+    return found;
+  };
+  FaultQuery query;
+  query.policy = "odd";
+  query.limit = 2;
+  EXPECT_THAT(windows(query), testing::ElementsAre(9, 7));
+  query.cursor = store->faults(query)->back().id;
+  EXPECT_THAT(windows(query), testing::ElementsAre(5, 3));
+  FaultQuery between;
+  between.since = Time(20s);
+  between.until = Time(40s);
+  EXPECT_THAT(windows(between), testing::ElementsAre(3, 2));
+  FaultQuery nobody;
+  nobody.target = "nobody";
+  EXPECT_TRUE(windows(nobody).empty());
+}
+
+TEST(Store, ClosesAFault) {
+  const auto store = *Store::open(":memory:");
+  FaultRecord record = fault("p", 3);
+  record.started = Time(31s);
+  record.id = *store->add_fault(record);
+  EXPECT_EQ(store->open_faults(), std::vector<FaultRecord>{record});
+  record.ended = Time(35s);
+  record.outcome = Outcome::completed;
+  record.packets = 12;
+  ASSERT_TRUE(store->update_fault(record));
+  EXPECT_TRUE(store->open_faults()->empty());
+  EXPECT_EQ(store->faults({}), std::vector<FaultRecord>{record});
+}
+
+TEST(Store, PrunesTheOldestButNeverOpenRows) {
+  const auto store = *Store::open(":memory:");
+  for (std::uint64_t window = 0; window < 10; ++window) {
+    FaultRecord record = fault("p", window);
+    record.outcome = window == 0 ? Outcome::active : Outcome::completed;
+    ASSERT_TRUE(store->add_fault(record));
+  }
+  ASSERT_TRUE(store->prune_faults(3));
+  EXPECT_EQ(store->faults({})->size(), 4U);
+}
+
+}  // namespace
+}  // namespace entropy::store

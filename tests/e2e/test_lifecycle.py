@@ -1,0 +1,212 @@
+"""Containers come, go and restart; injectors and the service die; nothing is left behind."""
+import json
+import signal
+import subprocess
+import time
+
+from conftest import Container, docker, injector_containers, run, wait_until
+
+
+def slow(rtts):
+    return [rtt is not None and rtt > 60 for rtt in rtts]
+
+
+def test_a_container_that_comes_later_gets_the_fault(service, container):
+    name = service.create("latency", "test=later", "-o", "delay=100ms")
+    assert service.policy(name)["status"]["phase"] == "waiting"
+    peer, target = container(), container({"test": "later"})
+    with peer.serving("echo-server"):
+        service.wait_active(name)
+        assert all(slow(target.rtt(peer)))
+
+
+def test_a_restarted_container_gets_it_again(service, pair):
+    target, peer, selector = pair
+    service.wait_active(service.create("latency", selector, "-o", "delay=100ms"))
+    before = injector_containers()
+    docker("restart", "-t", "0", target.name)
+    wait_until(lambda: injector_containers() not in ([], before) and all(slow(target.rtt(peer, 3))),
+               "the restarted target is slow again")
+    wait_until(lambda: len(injector_containers()) == 1, "the old sidekick is gone")
+
+
+def test_a_recreated_container_gets_it_again(service, container):
+    peer, target = container(), container({"test": "again"})
+    service.wait_active(service.create("latency", "test=again", "-o", "delay=100ms"))
+    docker("rm", "-f", target.name)
+    wait_until(lambda: injector_containers() == [], "the sidekick went with its target")
+    target = container({"test": "again"}, name=target.name)
+    with peer.serving("echo-server"):
+        wait_until(lambda: all(slow(target.rtt(peer, 3))), "the new container is slow")
+
+
+def test_a_stopped_container_needs_no_sidekick(service, container):
+    target = container({"test": "stopping"})
+    name = service.create("partition", "test=stopping")
+    service.wait_active(name)
+    docker("stop", "-t", "0", target.name)
+    wait_until(lambda: injector_containers() == [], "the sidekick is gone")
+    service.wait_phase(name, "waiting")
+
+
+def test_sigkill_of_an_injector_leaves_clean_traffic_at_once(own_service, pair):
+    target, peer, selector = pair
+    service = own_service()
+    service.wait_active(service.create("partition", selector))
+    assert target.rtt(peer, 1) == [None]
+    service.stop(signal.SIGKILL)  # or it would have a new one within moments
+    docker("kill", "-s", "KILL", *injector_containers())
+    assert None not in target.rtt(peer, 5)
+    assert target.kernel_state() == []
+
+
+def test_a_killed_injector_is_replaced(service, pair):
+    target, peer, selector = pair
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    before = injector_containers()
+    docker("kill", "-s", "KILL", *before)
+    wait_until(lambda: injector_containers() not in ([], before), "there is a new one")
+    service.wait_active(name)
+    assert all(slow(target.rtt(peer)))
+    assert [f["outcome"] for f in service.faults("--policy", name)] == ["active", "cut-short"]
+
+
+def test_a_frozen_injector_lets_traffic_flow(own_service, pair):
+    target, peer, selector = pair
+    service = own_service()
+    service.wait_active(service.create("partition", selector))
+    service.stop(signal.SIGKILL)
+    docker("pause", *injector_containers())
+    frozen = time.monotonic()
+    wait_until(lambda: None not in target.rtt(peer, 1), "traffic flows", within=4)
+    assert time.monotonic() - frozen < 4  # two seconds, and one lost datagram's patience
+
+
+def test_a_killed_service_ends_its_faults_with_the_lease(own_service, pair):
+    target, peer, selector = pair
+    service = own_service("--lease", "3s")
+    service.wait_active(service.create("latency", selector, "-o", "delay=100ms"))
+    service.stop(signal.SIGKILL)
+    assert all(slow(target.rtt(peer, 3))), "the lease holds yet"
+    wait_until(lambda: not any(slow(target.rtt(peer, 1))), "the lease ran out", within=6)
+    assert target.kernel_state() == []
+
+
+def test_a_service_that_comes_back_takes_over_without_a_gap(own_service, pair):
+    target, peer, selector = pair
+    service = own_service("--lease", "20s")
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    before = injector_containers()
+    service.stop(signal.SIGKILL)
+    service.start()
+    service.wait_active(name)
+    assert injector_containers() == before
+    assert all(slow(target.rtt(peer)))
+    assert [f["outcome"] for f in service.faults("--policy", name)] == ["active"]
+    service.cli("rm", name)
+    assert not any(slow(target.rtt(peer)))
+
+
+def test_sigterm_rolls_everything_back_and_says_so(own_service, container):
+    targets = [container({"test": "term"}) for _ in range(3)]
+    service = own_service()
+    name = service.create("latency", "test=term", "-o", "delay=100ms")
+    service.wait_active(name, faults=3)
+    began = time.monotonic()
+    service.stop(signal.SIGTERM)
+    assert time.monotonic() - began < 10
+    assert injector_containers() == []
+    assert all(target.kernel_state() == [] for target in targets)
+    assert "rolled back" in service.text()
+    service.start()  # the policy was kept
+    service.wait_active(name, faults=3)
+
+
+def test_halt_is_sticky_and_verified(own_service, pair):
+    target, peer, selector = pair
+    service = own_service()
+    name = service.create("partition", selector)
+    service.wait_active(name)
+    began = time.monotonic()
+    service.cli("halt")
+    assert time.monotonic() - began < 2
+    assert None not in target.rtt(peer, 3)
+    assert service.policy(name)["status"]["phase"] == "halted"
+    refused = service.cli("start", name, check=False)
+    assert refused.returncode == 1 and "resume" in refused.stderr
+    service.stop(signal.SIGKILL)
+    service.start()
+    assert service.policy(name)["status"]["phase"] == "halted"
+    service.cli("resume")
+    service.wait_active(name)
+
+
+def test_stop_and_start(service, pair):
+    target, peer, selector = pair
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    service.cli("stop", name)
+    assert not any(slow(target.rtt(peer)))
+    assert service.policy(name)["status"]["phase"] == "stopped"
+    service.cli("start", name)
+    service.wait_active(name)
+    assert all(slow(target.rtt(peer)))
+
+
+def test_containers_that_share_a_network_share_an_injector(service, container):
+    owner = container({"test": "shared"})
+    container({"test": "shared"}, options=["--network", f"container:{owner.id}"])
+    name = service.create("partition", "test=shared")
+    service.wait_active(name)
+    assert service.policy(name)["status"]["targets"] == 2
+    assert len(injector_containers()) == 1
+
+
+def test_a_second_network_gets_the_fault_too(service, container):
+    target, peer = container({"test": "networks"}), container()
+    network = f"{peer.name}-net"
+    docker("network", "create", network)
+    try:
+        docker("network", "connect", network, peer.name)
+        name = service.create("latency", "test=networks", "-o", "delay=100ms")
+        service.wait_active(name)
+        docker("network", "connect", network, target.name)
+        ip = json.loads(docker("inspect", peer.name))[0]["NetworkSettings"]["Networks"][network]["IPAddress"]
+        with peer.serving("echo-server"):
+            wait_until(lambda: all(slow(target.net("echo-client", ip, 3, 0.01))), "the new network is slow", within=5)
+    finally:
+        docker("network", "disconnect", "-f", network, target.name, check=False)
+        docker("network", "disconnect", "-f", network, peer.name, check=False)
+        docker("network", "rm", network)
+
+
+def test_compose_services_are_selected_by_name(service, container):
+    container({"com.docker.compose.service": "db", "com.docker.compose.project": "shop"})
+    name = service.create("partition", "@service=db,@project=sh*")
+    service.wait_active(name)
+
+
+def test_protected_and_host_containers_are_never_touched(service, container):
+    container({"test": "never", "entropy.protect": "true"})
+    container({"test": "never"}, options=["--network", "host"])
+    name = service.create("partition", "test=never")
+    status = service.policy(name)["status"]
+    assert status["phase"] == "waiting"
+    assert injector_containers() == []
+    matched = service.cli("match", "test=never").stdout
+    assert "entropy.protect" in matched and "host's network" in matched
+
+
+def test_the_sidekick_has_the_least_privilege(service, container):
+    target = container({"test": "least"})
+    service.wait_active(service.create("partition", "test=least"))
+    it = json.loads(docker("inspect", *injector_containers()))[0]
+    assert it["Name"] == f"/entropy-{target.name}"
+    host = it["HostConfig"]
+    assert host["CapDrop"] == ["ALL"] and host["CapAdd"] in (["NET_ADMIN"], ["CAP_NET_ADMIN"])
+    assert host["ReadonlyRootfs"] and not host["Privileged"] and not host["Binds"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert 0 < host["Memory"] <= 64 << 20 and 0 < host["PidsLimit"] <= 16
+    assert it["Config"]["Labels"]["entropy.target"] == target.id

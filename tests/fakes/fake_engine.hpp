@@ -1,0 +1,272 @@
+// A Docker engine in memory, with injectors that answer like the real one. One thread (the test's io_context).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "control/signal.hpp"
+#include "docker/engine.hpp"
+#include "failure/catalogue.hpp"
+#include "program/command.hpp"
+#include "program/report.hpp"
+
+namespace entropy::fakes {
+
+namespace asio = boost::asio;
+
+struct FakeContainer {
+  docker::Container container;
+  std::string started_at;
+  int starts = 0;
+  std::vector<program::Command> commands;  // that reached an injector
+  std::deque<std::string> output;          // not read yet
+  std::shared_ptr<control::Signal> readable;
+  bool attached = false;
+  bool answers = true;
+};
+
+class FakeEngine final : public docker::Engine {
+ public:
+  explicit FakeEngine(asio::any_io_executor executor) : executor_(executor), events_end_(executor) {}
+
+  // What a test does to it.
+  std::string run_container(std::string name, std::map<std::string, std::string> labels) {
+    docker::ContainerSpec spec;
+    spec.name = std::move(name);
+    spec.labels = std::move(labels);
+    spec.network_mode = "default";
+    const std::string id = add(spec);
+    start(id);
+    return id;
+  }
+  void restart(const std::string& id) {
+    die(id);
+    start(id);
+  }
+  void die(const std::string& id) {
+    FakeContainer& it = containers.at(id);
+    it.container.state = "exited";
+    if (it.readable) it.readable->notify();
+    tell("die", id);
+  }
+  void destroy(const std::string& id) {
+    if (containers.at(id).container.state == "running") die(id);
+    if (const auto& readable = containers.at(id).readable) readable->notify();
+    containers.erase(id);
+    tell("destroy", id);
+  }
+  void break_down(std::string why) {
+    broken = std::move(why);
+    events_end_.notify();
+  }
+  std::vector<std::string> injector_ids() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, it] : containers) {
+      if (it.container.labels.contains("entropy.injector")) ids.push_back(id);
+    }
+    return ids;
+  }
+
+  std::map<std::string, FakeContainer> containers;
+  std::string broken;  // not empty: every call fails with it
+  bool injectors_answer = true;
+  std::map<std::string, Error> refuse;  // operation -> its answer
+
+  docker::Task<> ping() override { co_return check("ping"); }
+  docker::Task<docker::EngineInfo> info() override {
+    docker::EngineInfo info;
+    info.server_version = "20.10.24";
+    co_return info;
+  }
+  docker::Task<std::vector<docker::Container>> list_containers(bool all, std::vector<std::string>) override {
+    const auto checked = check("list");
+    if (!checked) co_return fail(checked.error());
+    std::vector<docker::Container> rows;
+    for (const auto& [id, it] : containers) {
+      if (all || it.container.state == "running") rows.push_back(it.container);
+    }
+    co_return rows;
+  }
+  docker::Task<docker::ContainerDetails> inspect_container(std::string id) override {
+    const auto checked = check("inspect");
+    if (!checked) co_return fail(checked.error());
+    for (const auto& [known, it] : containers) {
+      if (known == id || it.container.name == id) co_return docker::ContainerDetails{it.container, it.started_at};
+    }
+    co_return not_found(id);
+  }
+  docker::Task<std::string> create_container(docker::ContainerSpec spec) override {
+    const auto checked = check("create");
+    if (!checked) co_return fail(checked.error());
+    for (const auto& [id, it] : containers) {
+      if (it.container.name == spec.name) co_return fail(ErrorCode::conflict, "the name is taken");
+    }
+    co_return add(spec);
+  }
+  docker::Task<> start_container(std::string id) override {
+    const auto checked = check("start");
+    if (!checked) co_return checked;
+    if (!containers.contains(id)) co_return not_found(id);
+    start(id);
+    co_return Result<>();
+  }
+  docker::Task<> stop_container(std::string id, Duration) override {
+    if (!containers.contains(id)) co_return not_found(id);
+    die(id);
+    co_return Result<>();
+  }
+  docker::Task<> kill_container(std::string id, std::string) override { co_return co_await stop_container(id, Duration(0)); }
+  docker::Task<> remove_container(std::string id) override {
+    const auto checked = check("remove");
+    if (!checked) co_return checked;
+    if (!containers.contains(id)) co_return not_found(id);
+    destroy(id);
+    co_return Result<>();
+  }
+  docker::Task<> logs(std::string, bool, std::size_t, std::function<bool(std::string_view)> sink) override {
+    sink("log\n");
+    co_return Result<>();
+  }
+  docker::Task<std::unique_ptr<docker::AttachStream>> attach(std::string id) override {
+    const auto checked = check("attach");
+    if (!checked) co_return fail(checked.error());
+    if (!containers.contains(id)) co_return not_found(id);
+    co_return std::make_unique<Stream>(*this, id);
+  }
+  docker::Task<bool> has_image(std::string) override { co_return image_loaded_; }
+  docker::Task<> load_image(std::string) override {
+    const auto checked = check("load");
+    if (checked) image_loaded_ = true;
+    co_return checked;
+  }
+  docker::Task<> events(std::function<void()> on_open, std::function<void(docker::Event)> on_event) override {
+    const auto checked = check("events");
+    if (!checked) co_return checked;
+    on_event_ = std::move(on_event);
+    on_open();
+    while (broken.empty()) co_await events_end_.wait(std::chrono::seconds(10));
+    on_event_ = nullptr;
+    co_return fail(ErrorCode::unavailable, broken);
+  }
+
+ private:
+  class Stream final : public docker::AttachStream {
+   public:
+    Stream(FakeEngine& engine, std::string id) : engine_(engine), id_(std::move(id)) {
+      FakeContainer& it = engine_.containers.at(id_);
+      it.readable = std::make_shared<control::Signal>(engine_.executor_);
+      it.attached = true;
+      readable_ = it.readable;
+    }
+    docker::Task<Output> read() override {
+      while (!closed_) {
+        const auto found = engine_.containers.find(id_);
+        if (found == engine_.containers.end() || found->second.container.state == "exited") break;
+        if (!found->second.output.empty()) {
+          Output output{false, std::move(found->second.output.front())};
+          found->second.output.pop_front();
+          co_return output;
+        }
+        co_await readable_->wait(std::chrono::seconds(10));
+      }
+      co_return fail(ErrorCode::unavailable, "the stream ended");
+    }
+    docker::Task<> write(std::string bytes) override {
+      if (closed_ || !engine_.containers.contains(id_)) co_return fail(ErrorCode::unavailable, "the stream ended");
+      engine_.told(id_, bytes);
+      co_return Result<>();
+    }
+    void close() override {
+      closed_ = true;
+      readable_->notify();
+    }
+
+   private:
+    FakeEngine& engine_;
+    std::string id_;
+    std::shared_ptr<control::Signal> readable_;
+    bool closed_ = false;
+  };
+
+  std::unexpected<Error> not_found(const std::string& id) const {
+    return fail(ErrorCode::not_found, concat("no such container: ", id));
+  }
+  Result<> check(const std::string& operation) {
+    if (!broken.empty()) return fail(ErrorCode::unavailable, broken);
+    if (const auto found = refuse.find(operation); found != refuse.end()) return fail(found->second);
+    return {};
+  }
+  std::string add(const docker::ContainerSpec& spec) {
+    const std::string id = concat("id", ++next_id_);
+    FakeContainer it;
+    it.container.id = id;
+    it.container.name = spec.name;
+    it.container.state = "created";
+    it.container.labels = spec.labels;
+    it.container.network_mode = spec.network_mode;
+    containers[id] = std::move(it);
+    tell("create", id);
+    return id;
+  }
+  void start(const std::string& id) {
+    FakeContainer& it = containers.at(id);
+    it.container.state = "running";
+    it.started_at = concat("start ", ++it.starts);
+    tell("start", id);
+    answer(it);
+  }
+  void tell(const std::string& action, const std::string& id) {
+    if (!on_event_) return;
+    docker::Event event;
+    event.type = "container";
+    event.action = action;
+    event.id = id;
+    on_event_(std::move(event));
+  }
+  void told(const std::string& id, std::string_view bytes) {
+    FakeContainer& it = containers.at(id);
+    for (const auto line : split(trim(bytes), '\n')) {
+      const auto command = program::decode(line);
+      if (command) it.commands.push_back(*command);
+    }
+    answer(it);
+  }
+  // As the injector does after every program: everything that shall hold now, holds.
+  void answer(FakeContainer& it) {
+    if (it.container.state != "running" || !it.attached || !injectors_answer) return;
+    const program::Program* newest = nullptr;
+    for (const auto& command : it.commands) {
+      if (std::holds_alternative<program::Stop>(command)) return asio::post(executor_, [this, id = it.container.id] {
+        if (containers.contains(id)) destroy(id);
+      });
+      if (const auto* program = std::get_if<program::Program>(&command)) newest = program;
+    }
+    if (newest == nullptr) return;
+    program::State state{newest->revision, std::string(version), "userspace", false, true, true, {}, ""};
+    const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+    for (const auto& entry : newest->entries) {
+      const auto window = policy::window_at(entry.schedule, now);
+      if (!window || !policy::is_hit(entry.schedule, entry.policy, entry.target, window->index)) continue;
+      for (const auto& failure : entry.failures) {
+        state.active.push_back({entry.policy, entry.target, std::string(failure::name_of(failure)), window->index,
+                                window->begin, window->end, now});
+      }
+    }
+    state.clean = state.active.empty();
+    it.output.push_back(program::to_json_line(state) + "\n");
+    if (it.readable) it.readable->notify();
+  }
+
+  asio::any_io_executor executor_;
+  control::Signal events_end_;
+  std::function<void(docker::Event)> on_event_;
+  int next_id_ = 0;
+  bool image_loaded_ = false;
+};
+
+}  // namespace entropy::fakes

@@ -1,0 +1,99 @@
+#include "kernel/traffic.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cstring>
+
+namespace entropy::testing {
+namespace {
+
+void set_timeouts(const Fd& socket, std::chrono::seconds timeout) {
+  const timeval value = {timeout.count(), 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
+}
+
+}  // namespace
+
+std::optional<Milliseconds> one_way(const Lab& lab, Side from, Ip ip, std::size_t size,
+                                    std::chrono::milliseconds timeout, int pair) {
+  const Side to = from == Side::target ? Side::peer : Side::target;
+  const Fd receiver = lab.socket(to, ip, SOCK_DGRAM);
+  const auto address = Lab::address(to, ip, port, pair);
+  bind_to(receiver, address);
+  const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
+  const std::string data(size, 'x');
+  const auto start = Clock::now();
+  EXPECT_EQ(
+      ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address)),
+      static_cast<ssize_t>(size))
+      << std::strerror(errno);
+  if (!wait_readable(receiver, timeout)) return std::nullopt;
+  const Milliseconds took = Clock::now() - start;
+  std::string got(size + 1, '\0');
+  EXPECT_EQ(::recv(receiver.get(), got.data(), got.size(), 0), static_cast<ssize_t>(size));
+  return took;
+}
+
+std::vector<int> stream(const Lab& lab, Side from, Ip ip, int count, std::chrono::microseconds pause, int mark) {
+  const Side to = from == Side::target ? Side::peer : Side::target;
+  const Fd receiver = lab.socket(to, ip, SOCK_DGRAM);
+  const int buffer = 16 << 20;
+  ::setsockopt(receiver.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+  const auto address = Lab::address(to, ip, port);
+  bind_to(receiver, address);
+  const Fd sender = lab.socket(from, ip, SOCK_DGRAM);
+  if (mark != 0) ::setsockopt(sender.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+  int failed = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto sent =
+        ::sendto(sender.get(), &i, sizeof i, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
+    if (sent < 0) ++failed;
+    std::this_thread::sleep_for(pause);
+  }
+  EXPECT_EQ(failed, 0) << "the application saw an error";
+  std::vector<int> arrived;
+  while (wait_readable(receiver, 300ms)) {
+    int number = -1;
+    (void)!::recv(receiver.get(), &number, sizeof number, 0);
+    arrived.push_back(number);
+  }
+  return arrived;
+}
+
+Fd listening(const Lab& lab, Side side, Ip ip) {
+  Fd listener = lab.socket(side, ip, SOCK_STREAM);
+  set_timeouts(listener, 10s);
+  bind_to(listener, Lab::address(side, ip, port));
+  ::listen(listener.get(), 4);
+  return listener;
+}
+
+int connect_to(const Fd& socket, const sockaddr_in6& address) {
+  set_timeouts(socket, 10s);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length_of(address)) == 0 ? 0 : errno;
+}
+
+Connection connected(const Lab& lab, Ip ip) {
+  const Fd listener = listening(lab, Side::peer, ip);
+  Connection made;
+  made.target = lab.socket(Side::target, ip, SOCK_STREAM);
+  EXPECT_EQ(connect_to(made.target, Lab::address(Side::peer, ip, port)), 0);
+  made.peer = Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  set_timeouts(made.peer, 10s);
+  return made;
+}
+
+std::string receive_all(const Fd& socket) {
+  std::string data;
+  std::vector<char> buffer(1 << 16);
+  while (true) {
+    const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+    if (got <= 0) return data;
+    data.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace entropy::testing
