@@ -45,7 +45,7 @@ Response problem(unsigned status, std::string detail, const std::vector<FieldErr
     for (const auto& each : fields) errors.push_back({{"field", each.field}, {"message", each.message}});
     body["errors"] = std::move(errors);
   }
-  return {status, "application/problem+json", policy::print_json(body)};
+  return {status, "application/problem+json", policy::print_json(body) + "\n"};
 }
 
 Response problem(const Error& error) { return problem(status_of(error.code), error.message, error.fields); }

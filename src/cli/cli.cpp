@@ -3,8 +3,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 #include "base/text.hpp"
@@ -38,6 +41,7 @@ std::vector<std::string> option_names(const CLI::App& app, const CLI::App* comma
 }
 
 std::string hint(std::string_view word, const std::vector<std::string>& known) {
+  if (word.starts_with('-') && !word.starts_with("--")) return "";  // any letter is near any other
   const std::string near = nearest(word, known);
   return near.empty() ? "" : concat(": did you mean ", entropy::quoted(near), "?");
 }
@@ -61,6 +65,14 @@ int answer_parse_error(const CLI::App& app, const CLI::App* command, const CLI::
   if (error.get_exit_code() == 0) return app.exit(error, context.console.out, context.console.err);
   const std::string of = command == nullptr ? "" : concat(command->get_name(), " ");
   return context.usage(concat(error.what(), " (see entropy ", of, "--help)"));
+}
+
+// "help" and "help ls" as people try them.
+std::vector<std::string> with_help_as_option(std::vector<std::string> args) {
+  if (args.empty() || args.front() != "help") return args;
+  args.erase(args.begin());
+  args.push_back("--help");
+  return args;
 }
 
 std::size_t terminal_width() {
@@ -88,7 +100,9 @@ int run_cli(const std::vector<std::string>& args, Console& console, const Progra
   add_lookup_commands(commands);
   add_system_commands(commands);
   try {
-    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+    auto words = with_help_as_option(args);
+    std::ranges::reverse(words);  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     // An unknown word explains better than the missing one that it was to be.
     const std::string unknown = error.get_exit_code() == 0 ? "" : complaint(app, commands, commands.chosen());
@@ -110,7 +124,9 @@ int run_cli(int argc, const char* const* argv, const Program& program) {
   Console console{std::cout, std::cerr, terminal_width(), env, ::geteuid() == 0};
   const int code = run_cli(std::vector<std::string>(argv + 1, argv + argc), console, program);
   std::cout.flush();
-  return code;
+  if (std::cout.good() || errno == EPIPE) return code;  // a reader that has seen enough is no failure
+  std::cerr << concat("entropy: cannot write the output: ", std::strerror(errno), "\n");
+  return failed;
 }
 
 }  // namespace entropy::cli

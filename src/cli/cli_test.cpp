@@ -330,6 +330,8 @@ TEST_F(Cli, WrongUsageIsExplained) {
 
 TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   const Outcome help = run({"--help"});
+  EXPECT_EQ(run({"help"}).out, help.out);
+  EXPECT_EQ(run({"help", "ls"}).out, run({"ls", "--help"}).out);
   EXPECT_EQ(help.code, 0);
   for (const std::string_view command :
        {"manage", "create", "ls", "lsi", "inspect", "rm", "start", "stop", "halt", "resume", "events", "faults", "logs",

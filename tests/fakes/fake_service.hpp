@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <boost/asio.hpp>
 #include <map>
 #include <string>
 #include <vector>
