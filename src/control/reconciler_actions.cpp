@@ -151,10 +151,10 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   }
   const auto removed = co_await where.engine().remove_container(action.id);
   if (removed || removed.error().code == ErrorCode::not_found) {
-    where.forget(action.id);
-    runtimes_.erase(action.id);
     journal_.gone(action.id, action.reason);
     injector_event("injector.removed", action.endpoint, action.id, action.reason);
+    where.forget(action.id);
+    runtimes_.erase(action.id);
   } else {
     spdlog::warn("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), removed.error().message);
     asio::steady_timer timer(executor_, first_backoff);

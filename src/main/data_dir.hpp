@@ -1,4 +1,4 @@
-// The folder where the service keeps what must survive it: the database, the token. One service at a time.
+// The folder where the service keeps what must survive it. One service at a time.
 #pragma once
 
 #include <string>
@@ -15,8 +15,6 @@ class DataDir {
   static Result<DataDir> open(const std::string& path);
 
   std::string database() const { return path_ + "/entropy.db"; }
-  // Read from the file `token` (mode 0600), which is made the first time: 32 random bytes in hex.
-  Result<std::string> token() const;
 
  private:
   DataDir(std::string path, Fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}

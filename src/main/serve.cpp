@@ -9,6 +9,7 @@
 #include <random>
 
 #include "api/server.hpp"
+#include "api/token.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "control/manager.hpp"
@@ -105,7 +106,7 @@ Result<int> run(const cli::ManageOptions& options) {
   if (!data) return fail(data.error());
   auto store = store::Store::open(data->database());
   if (!store) return fail(store.error());
-  auto token = options.token.empty() ? data->token() : Result<std::string>(options.token);
+  auto token = options.token.empty() ? api::keep_token(options.data_dir) : Result<std::string>(options.token);
   if (!token) return fail(token.error());
   auto made = manager_options(options, **store);
   if (!made) return fail(made.error());
