@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 // Options as they are given; the service reads and checks the values, so that there is one place that does.
 struct Draft {
-  std::map<std::string, std::string> fields;  // of the policy, by name
+  std::map<std::string, std::optional<std::string>> fields;  // of the policy, by name
   std::string failure;
   std::vector<std::string> params;
   bool stopped = false;
@@ -38,7 +38,7 @@ int create(const Context& context, const Draft& draft) {
   if (!params) return context.usage(params.error().message);
   json::object body;
   for (const auto& [field, text] : draft.fields) {
-    if (!text.empty()) body[field] = text;
+    if (text) body[field] = *text;
   }
   body["failure"] = json::object{{draft.failure, std::move(*params)}};
   if (draft.stopped) body["state"] = "stopped";

@@ -276,7 +276,13 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
     if (removed || removed.error().code == ErrorCode::not_found) where.forget(injector.id);
   }
   for (const auto& each : endpoints_) each->stop();
-  co_return running().size();
+  const std::size_t left = running().size();
+  // Their sockets must go before the context that they belong to.
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.link) runtime.link->close();
+  }
+  runtimes_.clear();
+  co_return left;
 }
 
 }  // namespace entropy::control

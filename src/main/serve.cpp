@@ -111,9 +111,11 @@ Result<int> run(const cli::ManageOptions& options) {
   auto made = manager_options(options, **store);
   if (!made) return fail(made.error());
 
-  asio::io_context io(1);
   SystemClock clock;
-  auto manager = control::Manager::make(io.get_executor(), **store, clock, std::move(*made));
+  // Outlives the context: coroutines that are destroyed with it may still refer to the manager.
+  Result<std::unique_ptr<control::Manager>> manager;
+  asio::io_context io(1);
+  manager = control::Manager::make(io.get_executor(), **store, clock, std::move(*made));
   if (!manager) return fail(manager.error());
   auto added = add_engines(**manager, io, options.endpoints);
   if (!added) return fail(added.error());
