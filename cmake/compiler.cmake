@@ -9,13 +9,20 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconve
                     -ffunction-sections -fdata-sections)
 add_link_options(-fuse-ld=lld)
 if(ENTROPY_SANITIZE)
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_compile_options(-fsanitize=address)
   add_link_options(-fsanitize=address,undefined)
 endif()
 if(ENTROPY_TSAN)
   add_compile_options(-fsanitize=thread)
   add_link_options(-fsanitize=thread)
 endif()
+
+# UBSan as well, but not where Boost is instantiated: both together make such a source compile several times as long.
+function(entropy_sanitize target uses_boost)
+  if(ENTROPY_SANITIZE AND NOT uses_boost)
+    target_compile_options(${target} PRIVATE -fsanitize=undefined -fno-sanitize-recover=all)
+  endif()
+endfunction()
 
 # entropy_library(name [BOOST] SOURCES... DEPENDS libs...): the static library `entropy_<name>`, headers found as
 # "name/x.hpp". BOOST: its sources use Boost, so that the precompiled header pays.
@@ -24,11 +31,15 @@ function(entropy_library name)
   add_library(entropy_${name} STATIC ${ARG_SOURCES})
   target_include_directories(entropy_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(entropy_${name} PUBLIC ${ARG_DEPENDS})
+  entropy_sanitize(entropy_${name} ${ARG_BOOST})
   if(ARG_BOOST)
     target_link_libraries(entropy_${name} PUBLIC entropy_boost)
     target_precompile_headers(entropy_${name} REUSE_FROM entropy_pch)
   endif()
 endfunction()
+
+# All test programs, without the programs that they do not need.
+add_custom_target(entropy_tests)
 
 # entropy_test(name [BOOST] SOURCES... DEPENDS libs... LABELS labels...): one GoogleTest program, known to ctest as <name>.
 function(entropy_test name)
@@ -36,9 +47,11 @@ function(entropy_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  entropy_sanitize(${name} ${ARG_BOOST})
   if(ARG_BOOST)
     target_precompile_headers(${name} REUSE_FROM entropy_pch)
   endif()
+  add_dependencies(entropy_tests ${name})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
 endfunction()
