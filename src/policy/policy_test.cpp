@@ -59,7 +59,8 @@ TEST(PolicyJson, BareNumbersAreSecondsForFrequencyAndDurationAlone) {
 }
 
 TEST(PolicyJson, CollectsEveryFieldError) {
-  const auto draft = read(R"({"selector": "a in (", "failure": {"latency": {"delay": 100}, "lsos": {}}, "probability": 2,
+  const auto draft =
+      read(R"({"selector": "a in (", "failure": {"latency": {"delay": 100}, "lsos": {}}, "probability": 2,
                               "frequncy": 10, "seed": -1})");
   ASSERT_FALSE(draft);
   std::vector<std::string> fields;
