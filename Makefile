@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
+SECONDS ?= 300
 
-.PHONY: help prepare build test test-long demo stop bench format lint clean
+.PHONY: help prepare build test test-long fuzz demo stop bench format lint clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,11 +17,15 @@ build: prepare ## build bin/entropy and bin/entropy-injector
 	@mkdir -p bin
 	@cp build/release/src/main/entropy build/release/src/injector/entropy-injector bin/
 
-test: build ## every test: unit, kernel, end to end; then unit and kernel again under ASan+UBSan
+test: build ## every test: unit, kernel, end to end; then unit and kernel again under ASan+UBSan, and fuzzing
 	@tools/run-tests
 
 test-long: build ## what does not fit 25 minutes: everything again under ThreadSanitizer, repeated
 	@tools/run-tests --long
+
+fuzz: prepare ## every parser against inputs that nobody wrote, SECONDS=300 each; finds are kept in build/fuzz/
+	@tools/build sanitize
+	@tools/fuzz $(SECONDS)
 
 demo: build ## two containers, one policy, faults coming and going before your eyes
 	@tools/demo

@@ -36,7 +36,7 @@ Result<Address> parse_tcp(std::string_view text, std::string_view rest, std::uin
     after_host = rest.substr(colon);
   }
   if (address.host.empty()) return bad_address(text, "the host is missing");
-  if (address.host.find_first_of("/@?# ") != std::string::npos)
+  if (address.host.find_first_of("/@?#[] \t\r\n") != std::string::npos)
     return bad_address(text, "the host has a strange character");
   const auto port = parse_port(text, after_host, default_port);
   if (!port) return fail(port.error());

@@ -30,6 +30,8 @@ TEST(Address, SaysWhatIsWrong) {
   EXPECT_THAT(printed("unix://run"), HasSubstr("begins with /"));
   EXPECT_THAT(printed("unix:///" + std::string(200, 'a')), HasSubstr("107"));
   EXPECT_THAT(printed("tcp://[::1"), HasSubstr("bracket"));
+  EXPECT_THAT(printed("tcp://[[]:1"), HasSubstr("strange"));
+  EXPECT_THAT(printed("tcp://a b"), HasSubstr("strange"));
 }
 
 TEST(Address, KnowsLoopback) {

@@ -50,7 +50,8 @@ TEST(Probability, ReadsFractionsAndPercentages) {
   EXPECT_EQ(parse_probability("25%"), 0.25);
   EXPECT_EQ(parse_probability("1"), 1.0);
   EXPECT_THAT(parse_probability("1.5").error().message, HasSubstr("above 1"));
-  for (const auto* text : {"", "x", "-1", "nan", "inf", "1e-1", "%", "101%"}) EXPECT_FALSE(parse_probability(text)) << text;
+  for (const auto* text : {"", "x", "-1", "nan", "inf", "1e-1", "%", "101%"})
+    EXPECT_FALSE(parse_probability(text)) << text;
 }
 
 TEST(PercentValue, IsZeroToHundred) {
@@ -65,6 +66,14 @@ TEST(Number, PrintsWithoutExponent) {
   EXPECT_EQ(to_string(0.00001), "0.00001");
   EXPECT_EQ(to_string(1.0), "1");
   EXPECT_EQ(to_string(100.0), "100");
+  EXPECT_EQ(to_string(-0.0), "0");
+  EXPECT_EQ(to_string(-1.5), "-1.5");
+}
+
+TEST(Number, SmallOnesReadBackExactly) {
+  for (const double number : {1.2345678901234567e-5, 1.0 / 3 * 1e-9, 1e-25, 5e-324}) {
+    EXPECT_EQ(parse_probability(to_string(number)), number);
+  }
 }
 
 TEST(Rfc3339, RoundTrips) {
@@ -76,6 +85,20 @@ TEST(Rfc3339, RoundTrips) {
   for (const auto* text : {"", "2026-11-22", "2026-13-01T00:00:00Z", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
+}
+
+TEST(Rfc3339, TakesNoSignsSpacesOrMissingDigits) {
+  for (const auto* text :
+       {"2026-11-22T-5:00:00Z", "2026-11-22T 5:00:00Z", "2026-1-2T10:00:00Z", "-026-11-22T10:00:00Z",
+        "2026-11-22T10:00:00+-1:00", "2026-11-22T10:00:00.0000000000000000000000000000000000000000000Z, or later"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
+TEST(Rfc3339, RefusesTimesThatItCouldNotPrint) {
+  EXPECT_FALSE(parse_rfc3339("9999-12-31T23:59:59-01:00"));
+  EXPECT_FALSE(parse_rfc3339("0000-01-01T00:00:00+01:00"));
+  EXPECT_TRUE(parse_rfc3339("9999-12-31T23:59:59Z"));
 }
 
 // Pinned: a change of these values changes the fate of every running policy.

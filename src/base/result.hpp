@@ -11,16 +11,16 @@
 namespace entropy {
 
 enum class ErrorCode {
-  invalid,           // the input is wrong; `fields` says where
-  not_found,         // the named thing is not there
-  conflict,          // the name is taken, the state forbids it
-  precondition,      // the caller's idea of the revision is out of date
-  permission,        // refused by the kernel, the engine or our own authentication
-  unavailable,       // the other side can't be reached or gave up; trying again may help
-  unsupported,       // this engine, kernel or build can't do it
-  timeout,           // no answer in time
-  protocol,          // the other side answered something we don't understand
-  internal,          // a fault of ours
+  invalid,       // the input is wrong; `fields` says where
+  not_found,     // the named thing is not there
+  conflict,      // the name is taken, the state forbids it
+  precondition,  // the caller's idea of the revision is out of date
+  permission,    // refused by the kernel, the engine or our own authentication
+  unavailable,   // the other side can't be reached or gave up; trying again may help
+  unsupported,   // this engine, kernel or build can't do it
+  timeout,       // no answer in time
+  protocol,      // the other side answered something we don't understand
+  internal,      // a fault of ours
 };
 
 std::string_view to_string(ErrorCode code);

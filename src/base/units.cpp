@@ -38,9 +38,9 @@ std::string_view take_while(std::string_view& text, Predicate predicate) {
   return taken;
 }
 
-// A decimal number without sign or exponent: "10", "0.25", ".25".
+// A decimal number without sign or exponent: "10", "0.25", ".25". Of any length, for small numbers print long.
 std::optional<double> parse_decimal(std::string_view text) {
-  if (text.empty() || text.size() > 24 || text == ".") return std::nullopt;
+  if (text.empty() || text == ".") return std::nullopt;
   int dots = 0;
   for (const char c : text) {
     if (c == '.') ++dots;
@@ -129,20 +129,17 @@ Result<Percent> parse_percent(std::string_view text) {
 std::string to_string(Percent percent) { return to_string(percent.value) + "%"; }
 
 std::string to_string(double number) {
-  char buffer[64];
-  for (int precision = 1; precision <= 17; ++precision) {
-    std::snprintf(buffer, sizeof buffer, "%.*g", precision, number);
+  if (number == 0) return "0";  // without the sign that a zero may have
+  // Of the largest number 309 digits stand before the point; behind it, 340 are enough for the smallest.
+  constexpr int most_decimals = 340;
+  char buffer[309 + 1 + most_decimals + 2];
+  for (int decimals = 0; decimals <= most_decimals; ++decimals) {
+    std::snprintf(buffer, sizeof buffer, "%.*f", decimals, number);
     double back = 0;
     std::from_chars(buffer, buffer + std::char_traits<char>::length(buffer), back);
     if (back == number) break;
   }
-  const std::string_view text(buffer);
-  if (text.find('e') == std::string_view::npos) return std::string(text);
-  std::snprintf(buffer, sizeof buffer, "%.17f", number);
-  std::string plain = buffer;
-  while (plain.ends_with('0')) plain.pop_back();
-  if (plain.ends_with('.')) plain.pop_back();
-  return plain;
+  return buffer;
 }
 
 std::string to_rfc3339(Time time) {
@@ -165,47 +162,80 @@ std::string to_rfc3339(Time time) {
 
 namespace {
 
-// Minutes east of UTC of "Z", "+02:00", "-0530"; consumes nothing else.
-std::optional<int> parse_offset(std::string_view text) {
-  if (text == "Z" || text == "z") return 0;
-  int hours = 0;
-  int minutes = 0;
-  char sign = 0;
-  if (text.size() != 6 || std::sscanf(std::string(text).c_str(), "%c%2d:%2d", &sign, &hours, &minutes) != 3) {
-    return std::nullopt;
+// Takes a number of exactly so many digits, and the separator before it.
+std::optional<int> take_field(std::string_view& text, std::string_view separators, std::size_t digits) {
+  if (!separators.empty()) {
+    if (text.empty() || separators.find(text.front()) == std::string_view::npos) return std::nullopt;
+    text.remove_prefix(1);
   }
-  if ((sign != '+' && sign != '-') || hours > 23 || minutes > 59) return std::nullopt;
-  return (sign == '-' ? -1 : 1) * (hours * 60 + minutes);
+  if (text.size() < digits) return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(0, digits)) {
+    if (!is_digit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  text.remove_prefix(digits);
+  return value;
+}
+
+std::optional<std::chrono::sys_days> take_date(std::string_view& text) {
+  const auto year = take_field(text, "", 4);
+  const auto month = take_field(text, "-", 2);
+  const auto day = take_field(text, "-", 2);
+  if (!year || !month || !day) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  return date.ok() ? std::optional(std::chrono::sys_days(date)) : std::nullopt;
+}
+
+// "T10:00:00", with a fraction if there is one; what is finer than a microsecond is cut off.
+std::optional<Duration> take_clock(std::string_view& text) {
+  const auto hour = take_field(text, "Tt ", 2);
+  const auto minute = take_field(text, ":", 2);
+  const auto second = take_field(text, ":", 2);
+  if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  Duration clock = std::chrono::hours(*hour) + std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+  if (!text.starts_with('.')) return clock;
+  text.remove_prefix(1);
+  const std::string_view digits = take_while(text, is_digit);
+  if (digits.empty()) return std::nullopt;
+  std::string microseconds(digits.substr(0, 6));
+  microseconds.resize(6, '0');
+  return clock + Duration(static_cast<std::int64_t>(*parse_unsigned(microseconds)));
+}
+
+// East of UTC: "Z", "+02:00".
+std::optional<Duration> take_offset(std::string_view& text) {
+  if (text.starts_with('Z') || text.starts_with('z')) {
+    text.remove_prefix(1);
+    return Duration::zero();
+  }
+  const bool west = text.starts_with('-');
+  const auto hours = take_field(text, "+-", 2);
+  const auto minutes = take_field(text, ":", 2);
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const Duration offset = std::chrono::hours(*hours) + std::chrono::minutes(*minutes);
+  return west ? -offset : offset;
+}
+
+// The years that four digits can say, in UTC.
+bool is_printable(Time time) {
+  using namespace std::chrono;
+  return time >= sys_days(year(0) / January / 1) && time < sys_days(year(10000) / January / 1);
 }
 
 }  // namespace
 
 Result<Time> parse_rfc3339(std::string_view text) {
-  const auto bad = [&] {
-    return fail(ErrorCode::invalid, concat(quoted(text), " is not a time: use RFC 3339, as in 2026-11-22T10:00:00Z"));
-  };
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
-  const std::string copy(text.substr(0, 64));
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
-                  &used) != 6) {
-    return bad();
+  std::string_view rest = text;
+  const auto date = take_date(rest);
+  const auto clock = date ? take_clock(rest) : std::nullopt;
+  const auto offset = clock ? take_offset(rest) : std::nullopt;
+  if (offset && rest.empty()) {
+    const Time time = Time(*date) + *clock - *offset;
+    if (is_printable(time)) return time;
   }
-  std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(used));
-  Duration fraction{0};
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(1);
-    const std::string_view digits = take_while(rest, is_digit);
-    if (digits.empty()) return bad();
-    std::string microseconds(digits.substr(0, 6));
-    microseconds.resize(6, '0');
-    fraction = Duration(static_cast<std::int64_t>(*parse_unsigned(microseconds)));
-  }
-  const auto offset = parse_offset(rest);
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (!offset || !date.ok() || hour > 23 || minute > 59 || second > 60) return bad();
-  return Time(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute - *offset) +
-         std::chrono::seconds(second) + fraction;
+  return fail(ErrorCode::invalid, concat(quoted(text), " is not a time: use RFC 3339, as in 2026-11-22T10:00:00Z"));
 }
 
 Result<std::uint64_t> parse_unsigned(std::string_view text) {

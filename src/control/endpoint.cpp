@@ -118,7 +118,8 @@ void Endpoint::take_list(std::vector<docker::Container> containers) {
   }
   // Until they are looked at, what was known of them holds.
   for (auto& [id, cached] : fresh) {
-    if (const auto known = containers_.find(id); known != containers_.end()) cached.started_at = known->second.started_at;
+    if (const auto known = containers_.find(id); known != containers_.end())
+      cached.started_at = known->second.started_at;
   }
   containers_ = std::move(fresh);
 }

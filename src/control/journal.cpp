@@ -33,7 +33,9 @@ store::FaultRecord record_of(const std::string& endpoint, const program::Fault& 
 
 struct Journal::Listener final : Subscription {
   Listener(Journal& journal, std::function<void(const Event&)> on_event)
-      : journal_(journal), on_event_(std::move(on_event)), place_(journal.listeners_.insert(journal.listeners_.end(), this)) {}
+      : journal_(journal),
+        on_event_(std::move(on_event)),
+        place_(journal.listeners_.insert(journal.listeners_.end(), this)) {}
   ~Listener() override { journal_.listeners_.erase(place_); }
   Journal& journal_;
   std::function<void(const Event&)> on_event_;
@@ -103,8 +105,10 @@ Journal::Open& Journal::open(const Source& source, const program::Fault& fault, 
   }
   Open entry{record_of(source.endpoint, fault), source.injector};
   const auto id = store_.add_fault(entry.record);
-  if (id) entry.record.id = *id;
-  else log_failure(fail(id.error()));
+  if (id)
+    entry.record.id = *id;
+  else
+    log_failure(fail(id.error()));
   boost::json::object data;
   data["started"] = to_rfc3339(fault.started);
   if (!kernel.empty()) data["kernel"] = kernel;

@@ -1,4 +1,5 @@
-// What happened: events for whoever listens (the last ones are kept for replay), and the history of faults in the store.
+// What happened: events for whoever listens (the last ones are kept for replay), and the history of faults in the
+// store.
 #pragma once
 
 #include <deque>
@@ -43,8 +44,8 @@ class Journal {
   void missed(const std::string& endpoint, const std::string& policy, const std::string& target,
               const std::string& failure, const policy::Window& window, const std::string& reason);
 
-  // Whether any fault of this window was seen to start or fail. Windows are asked for in their order, once: this one and
-  // those before it are forgotten.
+  // Whether any fault of this window was seen to start or fail. Windows are asked for in their order, once: this one
+  // and those before it are forgotten.
   bool take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
                  std::uint64_t window);
   std::uint64_t missed_count(const std::string& policy) const;

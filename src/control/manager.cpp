@@ -239,8 +239,8 @@ Task<> Manager::remove_policy(std::string name, bool wait, std::optional<std::ui
 Task<> Manager::remove_stopped(std::string name) {
   const auto stopped = co_await stop_policy(name);
   if (!stopped) {
-    co_return fail(context(concat("the policy ", name, " is kept, stopped, until its faults are gone for sure"),
-                           stopped.error()));
+    co_return fail(
+        context(concat("the policy ", name, " is kept, stopped, until its faults are gone for sure"), stopped.error()));
   }
   // Somebody may have been faster meanwhile, or have started it again.
   const auto* known = find(name);

@@ -1,5 +1,5 @@
-// The control plane as a whole: the policies in memory and in the store, the reconciler, the journal; what the API talks
-// to. One thread.
+// The control plane as a whole: the policies in memory and in the store, the reconciler, the journal; what the API
+// talks to. One thread.
 #pragma once
 
 #include <map>

@@ -185,8 +185,8 @@ TEST_F(ManagerTest, TakenNamesAndOldRevisionsAreRefused) {
 
 TEST_F(ManagerTest, AnUpdateKeepsEpochAndSeed) {
   const auto created = manager_->create_policy(draft(R"({"name": "p", "selector": "a", "failure": "partition"})"));
-  const auto put = manager_->put_policy(
-      "p", draft(R"({"selector": "a", "failure": "partition", "probability": 0.5})"), std::nullopt);
+  const auto put = manager_->put_policy("p", draft(R"({"selector": "a", "failure": "partition", "probability": 0.5})"),
+                                        std::nullopt);
   EXPECT_EQ(put->view.record.policy.schedule.seed, created->record.policy.schedule.seed);
   EXPECT_EQ(put->view.record.policy.schedule.epoch, created->record.policy.schedule.epoch);
   const auto faster = manager_->put_policy(
@@ -233,7 +233,8 @@ TEST_F(ManagerTest, PreviewTouchesNothing) {
   engine_->run_container("db", {{"service", "db"}});
   engine_->run_container("safe", {{"service", "db"}, {"entropy.protect", "true"}});
   until([&] { return manager_->targets(std::nullopt).size() == 2; });
-  const auto preview = manager_->preview(draft(R"({"selector": "service=db", "failure": "partition", "frequency": 10})"));
+  const auto preview =
+      manager_->preview(draft(R"({"selector": "service=db", "failure": "partition", "frequency": 10})"));
   ASSERT_TRUE(preview);
   EXPECT_EQ(preview->matched.size(), 1U);
   EXPECT_EQ(preview->skipped.size(), 1U);

@@ -140,8 +140,8 @@ Result<Preview> Manager::preview(const policy::Draft& draft) const {
   Preview preview{match.targets, match.skipped, {}};
   for (const auto& target : match.targets) {
     if (preview.windows.size() >= most_forecast_rows) break;
-    add_forecast(preview.windows, record.policy, target, schedule_name_of(observed, target), clock_.now(), policy::never,
-                 windows_of_each);
+    add_forecast(preview.windows, record.policy, target, schedule_name_of(observed, target), clock_.now(),
+                 policy::never, windows_of_each);
   }
   return preview;
 }
@@ -158,7 +158,8 @@ std::vector<ForecastRow> Manager::forecast(std::string_view policy, Time until) 
                    most_forecast_rows - rows.size());
     }
   }
-  std::ranges::sort(rows, {}, [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });
+  std::ranges::sort(rows, {},
+                    [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });
   return rows;
 }
 

@@ -14,6 +14,7 @@ std::string namespace_owner(const Observed& observed, const ObservedContainer& c
 std::string owner_network_mode(const Observed& observed, const ObservedContainer& container);
 
 // nullptr if it is not up.
-const ObservedContainer* find_container(const Observed& observed, std::string_view endpoint, std::string_view id_or_name);
+const ObservedContainer* find_container(const Observed& observed, std::string_view endpoint,
+                                        std::string_view id_or_name);
 
 }  // namespace entropy::control

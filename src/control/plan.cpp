@@ -115,12 +115,18 @@ void dismiss(std::vector<Action>& actions, const Observed& observed, const Obser
     if (!rolled_back(injector)) return;
   }
   std::string reason = "no policy needs it";
-  if (!injector.running) reason = "it has ended";
-  else if (owner == nullptr) reason = "its target is gone";
-  else if (!same_start) reason = "its target was restarted";
-  else if (injector.other_version) reason = "it is of another version";
-  else if (injector.silent) reason = "it does not answer";
-  else if (needed) reason = "another injector serves its target";
+  if (!injector.running)
+    reason = "it has ended";
+  else if (owner == nullptr)
+    reason = "its target is gone";
+  else if (!same_start)
+    reason = "its target was restarted";
+  else if (injector.other_version)
+    reason = "it is of another version";
+  else if (injector.silent)
+    reason = "it does not answer";
+  else if (needed)
+    reason = "another injector serves its target";
   actions.push_back(RemoveInjector{injector.endpoint, injector.id, injector.target_id, std::move(reason)});
 }
 
@@ -142,8 +148,8 @@ Plan plan(const Desired& desired, const Observed& observed, Time now) {
       kept.push_back(injector);
       serve(plan.actions, *injector, need);
     } else if (!desired.halted) {
-      plan.actions.push_back(CreateInjector{key.first, key.second, need.owner->container.name, need.owner->started_at,
-                                            need.entries});
+      plan.actions.push_back(
+          CreateInjector{key.first, key.second, need.owner->container.name, need.owner->started_at, need.entries});
     }
   }
   for (const auto& injector : observed.injectors) {

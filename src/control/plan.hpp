@@ -48,7 +48,7 @@ struct ObservedInjector {
   bool running = false;
   bool other_version = false;
   bool attached = false;
-  bool silent = false;  // has not answered to its program in time
+  bool silent = false;              // has not answered to its program in time
   std::uint64_t sent_revision = 0;  // of the program handed over last; 0: none on this connection
   std::vector<program::Entry> sent;
   std::optional<program::State> state;  // as reported last
@@ -56,9 +56,9 @@ struct ObservedInjector {
 
 struct Observed {
   std::vector<ObservedContainer> containers;
-  std::vector<ObservedInjector> injectors;       // this manager's alone
-  std::map<std::string, std::string> lost;       // endpoints that can't be reached, and why
-  std::map<std::string, std::string> failures;   // target id -> why its injector could not be made
+  std::vector<ObservedInjector> injectors;      // this manager's alone
+  std::map<std::string, std::string> lost;      // endpoints that can't be reached, and why
+  std::map<std::string, std::string> failures;  // target id -> why its injector could not be made
 };
 
 struct CreateInjector {

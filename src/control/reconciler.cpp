@@ -17,8 +17,8 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr Duration answer_time = 5s;        // for an injector to answer to its program
-constexpr Duration accounting_delay = 1s;   // after a window's end, for reports under way
+constexpr Duration answer_time = 5s;       // for an injector to answer to its program
+constexpr Duration accounting_delay = 1s;  // after a window's end, for reports under way
 constexpr Duration longest_wait = 30s;
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
 
@@ -89,7 +89,8 @@ Observed Reconciler::observe() const {
       if (label_of(cached.container, label::manager) != options_.manager_id) continue;
       ObservedInjector injector = injector_from(endpoint->name(), cached.container);
       injector.running = cached.up;
-      if (const auto found = runtimes_.find(id); found != runtimes_.end()) found->second.show(injector, now, answer_time);
+      if (const auto found = runtimes_.find(id); found != runtimes_.end())
+        found->second.show(injector, now, answer_time);
       observed.injectors.push_back(std::move(injector));
     }
   }
@@ -137,18 +138,21 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
   const std::uint64_t current = at ? at->index : after ? after->index : 0;
   const auto [place, is_new] = next_window_.try_emplace(key, current);
   if (is_new || place->second > current + 1) place->second = current;  // first sight, or the schedule began anew
-  auto window = policy::window_at(schedule, schedule.epoch + schedule.delay +
-                                                schedule.frequency.value_or(Duration(0)) *
-                                                    static_cast<std::int64_t>(place->second));
+  auto window = policy::window_at(
+      schedule, schedule.epoch + schedule.delay +
+                    schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(place->second));
   for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
     place->second = window->index + 1;
     const bool seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->index);
     if (seen || !policy::is_hit(schedule, record.policy.name, name, window->index)) continue;
     std::string reason = "late";
-    if (desired_.halted) reason = "halted";
-    else if (observed.lost.contains(target.endpoint)) reason = "unreachable";
+    if (desired_.halted)
+      reason = "halted";
+    else if (observed.lost.contains(target.endpoint))
+      reason = "unreachable";
     for (const auto& failure : record.policy.failures) {
-      journal_.missed(target.endpoint, record.policy.name, name, std::string(failure::name_of(failure)), *window, reason);
+      journal_.missed(target.endpoint, record.policy.name, name, std::string(failure::name_of(failure)), *window,
+                      reason);
     }
   }
 }

@@ -15,8 +15,8 @@
 
 namespace entropy::control {
 
-// The injector's image as a `docker save` tar, and the name it has once loaded. The name contains the content's hash: what
-// an engine has under it is what is meant.
+// The injector's image as a `docker save` tar, and the name it has once loaded. The name contains the content's hash:
+// what an engine has under it is what is meant.
 struct InjectorImage {
   std::string reference;
   std::string tar;
@@ -98,10 +98,10 @@ class Reconciler {
   const Desired& desired_;
   ReconcilerOptions options_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::map<std::string, Runtime> runtimes_;               // by injector id
-  std::map<std::string, std::string> busy_;               // target id -> what is being done
-  std::map<std::string, Failure> failures_;               // by target id
-  std::map<std::string, bool> image_present_;             // by endpoint
+  std::map<std::string, Runtime> runtimes_;    // by injector id
+  std::map<std::string, std::string> busy_;    // target id -> what is being done
+  std::map<std::string, Failure> failures_;    // by target id
+  std::map<std::string, bool> image_present_;  // by endpoint
   std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> next_window_;  // to be accounted
   std::uint64_t next_revision_;
   Signal work_;

@@ -89,8 +89,8 @@ docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateIn
   if (id.error().code == ErrorCode::not_found) image_present_.erase(where.name());
   if (id.error().code != ErrorCode::conflict) co_return fail(id.error());
   auto holder = co_await where.engine().inspect_container(name);
-  const bool ours = holder && is_injector(holder->container) &&
-                    label_of(holder->container, label::manager) == options_.manager_id;
+  const bool ours =
+      holder && is_injector(holder->container) && label_of(holder->container, label::manager) == options_.manager_id;
   if (holder && !ours) {
     co_return fail(ErrorCode::conflict,
                    concat("the name ", name, " is taken by a container that is not ours: rename or remove it"));
@@ -179,7 +179,8 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
   if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
   if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);
-  if (const auto* log = std::get_if<program::Log>(&report)) spdlog::info("injector {}: {}", id.substr(0, 12), log->message);
+  if (const auto* log = std::get_if<program::Log>(&report))
+    spdlog::info("injector {}: {}", id.substr(0, 12), log->message);
   if (auto* state = std::get_if<program::State>(&report)) {
     const auto found = runtimes_.find(id);
     if (found == runtimes_.end()) return;
@@ -193,7 +194,8 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
 
 void Reconciler::note_failure(const std::string& target_id, const std::string& target_name, const Error& error) {
   Failure& failure = failures_[target_id];
-  if (failure.message != error.message) spdlog::warn("an injector for {} can't be made: {}", target_name, error.message);
+  if (failure.message != error.message)
+    spdlog::warn("an injector for {} can't be made: {}", target_name, error.message);
   failure.message = error.message;
   failure.delay = std::min(std::max(failure.delay * 2, first_backoff), longest_backoff);
   failure.retry_at = clock_.now() + failure.delay;
@@ -218,8 +220,10 @@ void Reconciler::injector_event(std::string type, const std::string& endpoint_na
 void Reconciler::pause(const std::string& injector_id, bool paused) {
   const auto found = runtimes_.find(injector_id);
   if (found == runtimes_.end() || !found->second.link) return;
-  if (paused) found->second.link->send(program::Pause{});
-  else found->second.link->send(program::Unpause{});
+  if (paused)
+    found->second.link->send(program::Pause{});
+  else
+    found->second.link->send(program::Unpause{});
 }
 
 asio::awaitable<void> Reconciler::restart(std::string injector_id) {
@@ -244,11 +248,16 @@ InjectorView view_of(const ObservedInjector& injector, bool removing) {
       view.active.push_back({fault.policy, fault.failure, fault.window, fault.started});
     }
   }
-  if (removing) view.state = InjectorState::removing;
-  else if (!injector.state || !injector.attached) view.state = InjectorState::starting;
-  else if (injector.silent || injector.state->backend == "none") view.state = InjectorState::failed;
-  else if (injector.state->paused) view.state = InjectorState::paused;
-  else view.state = InjectorState::running;
+  if (removing)
+    view.state = InjectorState::removing;
+  else if (!injector.state || !injector.attached)
+    view.state = InjectorState::starting;
+  else if (injector.silent || injector.state->backend == "none")
+    view.state = InjectorState::failed;
+  else if (injector.state->paused)
+    view.state = InjectorState::paused;
+  else
+    view.state = InjectorState::running;
   return view;
 }
 

@@ -52,7 +52,8 @@ std::optional<std::string> protecting_member(const Observed& observed, const Obs
 
 }  // namespace
 
-std::optional<std::string> excluded(const Rules& rules, const Observed& observed, const ObservedContainer& observed_container) {
+std::optional<std::string> excluded(const Rules& rules, const Observed& observed,
+                                    const ObservedContainer& observed_container) {
   const docker::Container& container = observed_container.container;
   if (!rules.own_container.empty() && container.id.starts_with(rules.own_container)) return "it is Entropy itself";
   const std::string mode = owner_network_mode(observed, observed_container);

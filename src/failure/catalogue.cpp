@@ -68,8 +68,8 @@ template <class F>
 Kind make_kind(std::vector<std::string> aliases, std::string description) {
   Kind kind{std::string(F::name), std::move(aliases), std::move(description), {}, &parse_as<F>};
   for (const auto& each : F::fields()) {
-    kind.parameters.push_back({std::string(each.name), each.type(), each.required ? "" : each.print(F{}),
-                               each.required, std::string(each.description)});
+    kind.parameters.push_back({std::string(each.name), each.type(), each.required ? "" : each.print(F{}), each.required,
+                               std::string(each.description)});
   }
   return kind;
 }

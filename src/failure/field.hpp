@@ -80,7 +80,10 @@ enum class Presence { optional, required };
 
 template <auto Member, class F, class T>
 Field<F> make_field(std::string_view name, Presence presence, std::string_view description, T F::*) {
-  return {name, presence == Presence::required, description, &Value<T>::type,
+  return {name,
+          presence == Presence::required,
+          description,
+          &Value<T>::type,
           [](F& failure, std::string_view text) -> Result<> {
             auto value = Value<T>::read(text);
             if (!value) return fail(std::move(value.error()));

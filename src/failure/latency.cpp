@@ -21,7 +21,8 @@ Result<> Latency::check() const {
   if (delay > longest || jitter > longest) {
     return fail(ErrorCode::invalid, "delay and jitter are at most 1m: packets are held in memory meanwhile");
   }
-  if (jitter > delay) return fail(ErrorCode::invalid, "jitter is larger than delay: packets can't come before their time");
+  if (jitter > delay)
+    return fail(ErrorCode::invalid, "jitter is larger than delay: packets can't come before their time");
   return {};
 }
 

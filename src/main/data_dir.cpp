@@ -13,7 +13,8 @@ namespace entropy {
 Result<DataDir> DataDir::open(const std::string& path) {
   std::error_code error;
   const bool made = std::filesystem::create_directories(path, error);
-  if (error) return fail(ErrorCode::permission, concat("the data directory ", path, ": ", error.message(), " (see --data-dir)"));
+  if (error)
+    return fail(ErrorCode::permission, concat("the data directory ", path, ": ", error.message(), " (see --data-dir)"));
   if (made) ::chmod(path.c_str(), 0700);
   const std::string lock_path = path + "/lock";
   Fd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));

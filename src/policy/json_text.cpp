@@ -1,4 +1,6 @@
 #include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/value_stack.hpp>
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -10,36 +12,20 @@ namespace {
 
 namespace json = boost::json;
 
-// Boost.JSON keeps the last of two equal keys and reads 1e400 as infinity; both hide a user's mistake.
-Result<> check_numbers(const json::value& value) {
-  if (const auto* number = value.if_double(); number != nullptr && !std::isfinite(*number)) {
-    return fail(ErrorCode::invalid, "a number is too large");
-  }
-  if (const auto* array = value.if_array()) {
-    for (const auto& entry : *array) {
-      const auto checked = check_numbers(entry);
-      if (!checked) return checked;
-    }
-  }
-  if (const auto* object = value.if_object()) {
-    for (const auto& [key, entry] : *object) {
-      const auto checked = check_numbers(entry);
-      if (!checked) return checked;
-    }
-  }
-  return {};
-}
-
-// A SAX handler that only looks for an object with the same key twice.
-struct KeyWatcher {
+// Makes a value of what the parser finds, as Boost's own handler does, but for two things that hide a user's mistake or
+// change what he has written: Boost keeps the last of two equal keys, and its numbers are some units in the last place
+// beside the nearest (and infinite where they are too large).
+struct Builder {
   static constexpr std::size_t max_array_size = 100'000;
   static constexpr std::size_t max_object_size = 10'000;
   static constexpr std::size_t max_string_size = 1 << 20;
   static constexpr std::size_t max_key_size = 1 << 12;
 
+  json::value_stack values;
   std::vector<std::set<std::string>> open_objects;
   std::string key;
-  std::string duplicate;
+  std::string number;  // the part of its text that has come
+  std::string problem;
 
   bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
@@ -47,30 +33,67 @@ struct KeyWatcher {
     open_objects.emplace_back();
     return true;
   }
-  bool on_object_end(std::size_t, json::error_code&) {
+  bool on_object_end(std::size_t size, json::error_code&) {
     open_objects.pop_back();
+    values.push_object(size);
     return true;
   }
   bool on_array_begin(json::error_code&) { return true; }
-  bool on_array_end(std::size_t, json::error_code&) { return true; }
+  bool on_array_end(std::size_t size, json::error_code&) {
+    values.push_array(size);
+    return true;
+  }
   bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
     key += part;
+    values.push_chars(part);
     return true;
   }
   bool on_key(json::string_view part, std::size_t, json::error_code&) {
     key += part;
-    if (!open_objects.back().insert(key).second) duplicate = key;
+    values.push_key(part);
+    if (!open_objects.back().insert(key).second) problem = concat("the key ", quoted(key), " is given twice");
     key.clear();
     return true;
   }
-  bool on_string_part(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_string(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_number_part(json::string_view, json::error_code&) { return true; }
-  bool on_int64(std::int64_t, json::string_view, json::error_code&) { return true; }
-  bool on_uint64(std::uint64_t, json::string_view, json::error_code&) { return true; }
-  bool on_double(double, json::string_view, json::error_code&) { return true; }
-  bool on_bool(bool, json::error_code&) { return true; }
-  bool on_null(json::error_code&) { return true; }
+  bool on_string_part(json::string_view part, std::size_t, json::error_code&) {
+    values.push_chars(part);
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, json::error_code&) {
+    values.push_string(part);
+    return true;
+  }
+  bool on_number_part(json::string_view part, json::error_code&) {
+    number += part;
+    return true;
+  }
+  bool on_int64(std::int64_t value, json::string_view, json::error_code&) {
+    number.clear();
+    values.push_int64(value);
+    return true;
+  }
+  bool on_uint64(std::uint64_t value, json::string_view, json::error_code&) {
+    number.clear();
+    values.push_uint64(value);
+    return true;
+  }
+  bool on_double(double near, json::string_view part, json::error_code&) {
+    number += part;
+    double value = 0;  // stays where the number is too small for a double
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (error == std::errc::result_out_of_range && std::abs(near) > 1) problem = "a number is too large";
+    number.clear();
+    values.push_double(value);
+    return true;
+  }
+  bool on_bool(bool value, json::error_code&) {
+    values.push_bool(value);
+    return true;
+  }
+  bool on_null(json::error_code&) {
+    values.push_null();
+    return true;
+  }
   bool on_comment_part(json::string_view, json::error_code&) { return true; }
   bool on_comment(json::string_view, json::error_code&) { return true; }
 };
@@ -88,21 +111,17 @@ std::string place_of(std::string_view text, std::size_t offset) {
 }  // namespace
 
 Result<json::value> parse_json(std::string_view text) {
-  json::basic_parser<KeyWatcher> watcher{json::parse_options{}};
+  json::basic_parser<Builder> parser{json::parse_options{}};
+  Builder& builder = parser.handler();
+  builder.values.reset();
   json::error_code error;
-  const std::size_t read = watcher.write_some(false, text.data(), text.size(), error);
+  const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
   if (error || read != text.size()) {
     const std::string why = error ? error.message() : "text after the end";
     return fail(ErrorCode::invalid, concat("not JSON: ", why, " at ", place_of(text, read)));
   }
-  if (!watcher.handler().duplicate.empty()) {
-    return fail(ErrorCode::invalid, concat("the key ", quoted(watcher.handler().duplicate), " is given twice"));
-  }
-  json::value value = json::parse(json::string_view(text.data(), text.size()), error);
-  if (error) return fail(ErrorCode::invalid, concat("not JSON: ", error.message()));
-  const auto checked = check_numbers(value);
-  if (!checked) return fail(checked.error());
-  return value;
+  if (!builder.problem.empty()) return fail(ErrorCode::invalid, builder.problem);
+  return builder.values.release();
 }
 
 }  // namespace entropy::policy

@@ -22,13 +22,13 @@ Result<> check_name(std::string_view name) {
 
 std::string make_name(std::uint64_t random) {
   constexpr std::array<std::string_view, 32> moods = {
-      "amber",  "bold",  "brave", "brisk", "calm",  "clever", "cosmic", "crisp", "dusty", "eager", "early",
-      "feisty", "frosty", "gentle", "giddy", "hasty", "hazy",  "jolly",  "keen",  "lofty", "lucky", "mellow",
-      "misty",  "noble", "odd",   "plucky", "quiet", "rusty",  "shady",  "swift", "wild",  "witty"};
+      "amber",  "bold",   "brave",  "brisk",  "calm",  "clever", "cosmic", "crisp", "dusty", "eager", "early",
+      "feisty", "frosty", "gentle", "giddy",  "hasty", "hazy",   "jolly",  "keen",  "lofty", "lucky", "mellow",
+      "misty",  "noble",  "odd",    "plucky", "quiet", "rusty",  "shady",  "swift", "wild",  "witty"};
   constexpr std::array<std::string_view, 32> animals = {
-      "adder", "badger", "bison",  "crane", "crow",  "dingo", "eagle",   "ferret", "finch", "gecko", "heron",
-      "ibis",  "jackal", "kestrel", "lemur", "lynx",  "marten", "mole",   "newt",   "otter", "owl",   "puffin",
-      "quail", "raven",  "seal",   "shrew", "stoat", "tapir", "toad",   "viper",  "vole",  "wren"};
+      "adder", "badger", "bison",   "crane", "crow",  "dingo",  "eagle", "ferret", "finch", "gecko", "heron",
+      "ibis",  "jackal", "kestrel", "lemur", "lynx",  "marten", "mole",  "newt",   "otter", "owl",   "puffin",
+      "quail", "raven",  "seal",    "shrew", "stoat", "tapir",  "toad",  "viper",  "vole",  "wren"};
   return concat(moods[random % moods.size()], "-", animals[(random / moods.size()) % animals.size()]);
 }
 

@@ -38,7 +38,9 @@ class Reader {
     }
     for (const auto& each : error.fields) errors.push_back({concat(field, ".", each.field), each.message});
   }
-  void refuse(std::string_view field, std::string message) { errors.push_back({std::string(field), std::move(message)}); }
+  void refuse(std::string_view field, std::string message) {
+    errors.push_back({std::string(field), std::move(message)});
+  }
 
   std::vector<FieldError> errors;
 };
@@ -154,10 +156,10 @@ const std::map<std::string, FieldReader, std::less<>>& field_readers() {
        [](Reader& r, Draft& d, const json::value& v) {
          r.take("duration", parse_scalar(v, seconds), d.policy.schedule.duration);
        }},
-      {"delay",
-       [](Reader& r, Draft& d, const json::value& v) { r.take("delay", parse_scalar(v, wait), d.policy.schedule.delay); }},
-      {"ttl",
-       [](Reader& r, Draft& d, const json::value& v) { r.take("ttl", parse_scalar(v, with_unit), d.policy.schedule.ttl); }},
+      {"delay", [](Reader& r, Draft& d,
+                   const json::value& v) { r.take("delay", parse_scalar(v, wait), d.policy.schedule.delay); }},
+      {"ttl", [](Reader& r, Draft& d,
+                 const json::value& v) { r.take("ttl", parse_scalar(v, with_unit), d.policy.schedule.ttl); }},
       {"windows",
        [](Reader& r, Draft& d, const json::value& v) {
          r.take("windows", parse_scalar(v, parse_unsigned), d.policy.schedule.windows);
@@ -197,7 +199,8 @@ void check_schedule(Reader& reader, const Schedule& schedule) {
   if (schedule.windows && (*schedule.windows == 0 || *schedule.windows > 1'000'000'000)) {
     reader.refuse("windows", "is a count from 1 to 1000000000");
   }
-  if (schedule.windows && !schedule.frequency) reader.refuse("windows", "needs a frequency: without it there is one window");
+  if (schedule.windows && !schedule.frequency)
+    reader.refuse("windows", "needs a frequency: without it there is one window");
 }
 
 void check_whole(Reader& reader, const json::object& object, const Policy& policy) {

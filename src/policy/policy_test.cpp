@@ -59,7 +59,8 @@ TEST(PolicyJson, BareNumbersAreSecondsForFrequencyAndDurationAlone) {
 }
 
 TEST(PolicyJson, CollectsEveryFieldError) {
-  const auto draft = read(R"({"selector": "a in (", "failure": {"latency": {"delay": 100}, "lsos": {}}, "probability": 2,
+  const auto draft =
+      read(R"({"selector": "a in (", "failure": {"latency": {"delay": 100}, "lsos": {}}, "probability": 2,
                               "frequncy": 10, "seed": -1})");
   ASSERT_FALSE(draft);
   std::vector<std::string> fields;
@@ -94,12 +95,31 @@ TEST(ParseJson, IsStrict) {
   EXPECT_THAT(error_of(std::string(100'000, '[')), HasSubstr("not JSON"));
 }
 
+TEST(ParseJson, NumbersAreTheNearestDoubles) {
+  for (const char* text : {"0.1", "66.4213563429384962", "1.7976931348623157e308", "5e-324", "-12.5e-3"}) {
+    EXPECT_EQ(parse_json(text)->as_double(), std::strtod(text, nullptr)) << text;
+  }
+  EXPECT_EQ(parse_json("1e-400")->as_double(), 0);
+  EXPECT_FALSE(parse_json("[-1e400]"));
+}
+
+TEST(ParseJson, KeepsWhatEscapesSplit) {
+  EXPECT_EQ(parse_json(R"({"a\nb": ["\u00e9x", {}, null]})")->at("a\nb").at(0), "\u00e9x");
+}
+
 TEST(PrintJson, IsPlainAndReadsBack) {
   const auto value = *parse_json(R"({"p": 0.25, "big": 1e10, "list": [], "deep": {"a": [1, null, true, "x\n"]}})");
   EXPECT_EQ(print_json(value), R"({"p":0.25,"big":10000000000,"list":[],"deep":{"a":[1,null,true,"x\n"]}})");
   EXPECT_EQ(print_json(*parse_json(print_json(value, JsonStyle::indented))), print_json(value));
   EXPECT_EQ(print_json({{"a", {1}}}, JsonStyle::indented), "{\n    \"a\": [\n        1\n    ]\n}");
   EXPECT_EQ(print_json("\xff"), "\"\xef\xbf\xbd\"");
+}
+
+TEST(Record, KeepsFractionsExactly) {
+  const auto draft = read(R"({"name": "a", "selector": "a", "failure": {"loss": {"percent": "66.4213563429384962"}},
+                              "probability": "0.00001234567890123456"})");
+  const Record record{draft->policy, 1, Time(1s), Time(2s)};
+  EXPECT_EQ(deserialize(serialize(record)), record);
 }
 
 TEST(Record, RoundTripsExactly) {

@@ -18,11 +18,11 @@ struct Schedule {
   Time epoch{};  // set by the service: at create, at start, and when frequency, delay or seed change
   Duration delay{0};
   std::optional<Duration> frequency;
-  std::optional<Duration> duration;       // none: as long as frequency, or without end
-  std::optional<Duration> ttl;            // counted from epoch
-  std::optional<std::uint64_t> windows;   // so many windows
+  std::optional<Duration> duration;      // none: as long as frequency, or without end
+  std::optional<Duration> ttl;           // counted from epoch
+  std::optional<std::uint64_t> windows;  // so many windows
   double probability = 1;
-  std::uint64_t seed = 0;                 // at most 53 bits, so that every JSON reader keeps it
+  std::uint64_t seed = 0;  // at most 53 bits, so that every JSON reader keeps it
   bool operator==(const Schedule&) const = default;
 };
 

@@ -99,7 +99,8 @@ TEST(Schedule, TheSameSeedGivesTheSameWindowsForever) {
   schedule.probability = 0.5;
   schedule.seed = 7;
   std::vector<std::uint64_t> indices;
-  for (const auto& window : hits_between(schedule, "demo", "ping", epoch, epoch + 120s, 100)) indices.push_back(window.index);
+  for (const auto& window : hits_between(schedule, "demo", "ping", epoch, epoch + 120s, 100))
+    indices.push_back(window.index);
   EXPECT_THAT(indices, testing::ElementsAre(1, 2, 3, 4, 7));
 }
 

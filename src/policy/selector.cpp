@@ -125,10 +125,14 @@ bool any_value_fits(const Requirement& requirement, const std::vector<std::strin
 
 bool holds(const Requirement& requirement, const std::vector<std::string>& actual) {
   switch (requirement.op) {
-    case Operator::exists: return !actual.empty();
-    case Operator::absent: return actual.empty();
-    case Operator::any_of: return any_value_fits(requirement, actual);
-    case Operator::none_of: return !any_value_fits(requirement, actual);
+    case Operator::exists:
+      return !actual.empty();
+    case Operator::absent:
+      return actual.empty();
+    case Operator::any_of:
+      return any_value_fits(requirement, actual);
+    case Operator::none_of:
+      return !any_value_fits(requirement, actual);
   }
   return false;
 }

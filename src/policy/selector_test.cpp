@@ -8,8 +8,9 @@ namespace {
 using testing::HasSubstr;
 
 const Subject& web() {
-  static const Subject subject{{{"service", "web"}, {"tier", "front"}, {"empty", ""}},
-                               {{"name", "shop-web-1"}, {"id", "abcdef123456"}, {"network", "front"}, {"network", "back"}}};
+  static const Subject subject{
+      {{"service", "web"}, {"tier", "front"}, {"empty", ""}},
+      {{"name", "shop-web-1"}, {"id", "abcdef123456"}, {"network", "front"}, {"network", "back"}}};
   return subject;
 }
 

@@ -1,10 +1,11 @@
 // What the manager tells an injector over the attach stream: one line of text each.
 //
-//   program 7;policy name=slow target=db-1 epoch=1790000000000000 frequency=10s probability=0.25 seed=42;failure latency delay=200ms
+//   program 7;policy name=slow target=db-1 epoch=1790000000000000 frequency=10s seed=42;failure latency delay=200ms
 //   lease 30s
 //   pause | unpause | stop
 //
-// Records are separated by ';', words by ' '; in values every byte but letters, digits and . _ - / : @ + , is written as %XX.
+// Records are separated by ';', words by ' '; in values every byte but letters, digits and . _ - / : @ + , is written
+// as %XX.
 #pragma once
 
 #include <cstdint>

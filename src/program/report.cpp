@@ -11,7 +11,8 @@ std::string fault_fields(const Fault& fault) {
   std::string out = concat(R"("policy":)", json_string(fault.policy), R"(,"target":)", json_string(fault.target),
                            R"(,"failure":)", json_string(fault.failure), R"(,"window":)", fault.window,
                            R"(,"planned_start":")", to_rfc3339(fault.planned_start), '"');
-  if (fault.planned_end != policy::never) append(out, concat(R"(,"planned_end":")", to_rfc3339(fault.planned_end), '"'));
+  if (fault.planned_end != policy::never)
+    append(out, concat(R"(,"planned_end":")", to_rfc3339(fault.planned_end), '"'));
   if (fault.started != Time{}) append(out, concat(R"(,"started":")", to_rfc3339(fault.started), '"'));
   return out;
 }
@@ -30,7 +31,8 @@ std::string line_of(const FaultStarted& report) {
 }
 std::string line_of(const FaultEnded& report) {
   return concat(R"({"event":"fault.ended",)", fault_fields(report.fault), R"(,"ended":")", to_rfc3339(report.ended),
-                R"(","outcome":")", report.cut_short ? "cut-short" : "completed", R"(","packets":)", report.packets, "}");
+                R"(","outcome":")", report.cut_short ? "cut-short" : "completed", R"(","packets":)", report.packets,
+                "}");
 }
 std::string line_of(const FaultFailed& report) {
   return concat(R"({"event":"fault.failed",)", fault_fields(report.fault), R"(,"message":)",

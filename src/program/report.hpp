@@ -50,8 +50,8 @@ struct FaultStarted {
 struct FaultEnded {
   Fault fault;
   Time ended{};
-  bool cut_short = false;      // before its planned end
-  std::uint64_t packets = 0;   // that the target's faults touched meanwhile
+  bool cut_short = false;     // before its planned end
+  std::uint64_t packets = 0;  // that the target's faults touched meanwhile
   bool operator==(const FaultEnded&) const = default;
 };
 struct FaultFailed {

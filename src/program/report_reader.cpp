@@ -17,7 +17,8 @@ std::string text_at(const json::object& object, std::string_view key) {
 std::uint64_t number_at(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   if (value == nullptr) return 0;
-  if (const auto* number = value->if_int64(); number != nullptr && *number >= 0) return static_cast<std::uint64_t>(*number);
+  if (const auto* number = value->if_int64(); number != nullptr && *number >= 0)
+    return static_cast<std::uint64_t>(*number);
   const auto* number = value->if_uint64();
   return number != nullptr ? *number : 0;
 }

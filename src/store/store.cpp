@@ -33,10 +33,13 @@ ErrorCode code_of(int sqlite_code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_READONLY:
-    case SQLITE_CANTOPEN: return ErrorCode::unavailable;
+    case SQLITE_CANTOPEN:
+      return ErrorCode::unavailable;
     case SQLITE_PERM:
-    case SQLITE_AUTH: return ErrorCode::permission;
-    default: return ErrorCode::internal;
+    case SQLITE_AUTH:
+      return ErrorCode::permission;
+    default:
+      return ErrorCode::internal;
   }
 }
 
@@ -96,11 +99,16 @@ constexpr std::string_view fault_columns =
 
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {
-    case Outcome::active: return "active";
-    case Outcome::completed: return "completed";
-    case Outcome::cut_short: return "cut-short";
-    case Outcome::missed: return "missed";
-    case Outcome::failed: return "failed";
+    case Outcome::active:
+      return "active";
+    case Outcome::completed:
+      return "completed";
+    case Outcome::cut_short:
+      return "cut-short";
+    case Outcome::missed:
+      return "missed";
+    case Outcome::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -138,14 +146,13 @@ class Store::Database {
 
   // Refused before anything is written: an older program must not touch what it does not understand.
   Result<> check_version() {
-    const auto version = run<int>("reading the version", [](SQLite::Database& db) {
-      return db.execAndGet("PRAGMA user_version").getInt();
-    });
+    const auto version = run<int>("reading the version",
+                                  [](SQLite::Database& db) { return db.execAndGet("PRAGMA user_version").getInt(); });
     if (!version) return fail(version.error());
     if (*version > schema_version) {
-      return fail(ErrorCode::unsupported, concat("the database ", path_, " is of a newer Entropy (version ", *version,
-                                                 "; this one knows ", schema_version,
-                                                 "): use that Entropy, or another --data-dir"));
+      return fail(ErrorCode::unsupported,
+                  concat("the database ", path_, " is of a newer Entropy (version ", *version, "; this one knows ",
+                         schema_version, "): use that Entropy, or another --data-dir"));
     }
     return {};
   }
@@ -305,7 +312,8 @@ Result<std::vector<FaultRecord>> Store::open_faults() {
 
 Result<> Store::prune_faults(std::uint64_t rows) {
   return database_->run<void>("pruning the history", [&](SQLite::Database& db) {
-    SQLite::Statement statement(db, "DELETE FROM fault WHERE outcome != 0 AND id <= (SELECT MAX(id) FROM fault) - :rows");
+    SQLite::Statement statement(db,
+                                "DELETE FROM fault WHERE outcome != 0 AND id <= (SELECT MAX(id) FROM fault) - :rows");
     statement.bind(":rows", static_cast<std::int64_t>(rows));
     statement.exec();
   });

@@ -98,7 +98,8 @@ TEST(Store, SaysWhereItCannotBeOpened) {
 
 TEST(Store, AnswersQueriesNewestFirst) {
   const auto store = *Store::open(":memory:");
-  for (std::uint64_t window = 0; window < 10; ++window) ASSERT_TRUE(store->add_fault(fault(window % 2 ? "odd" : "even", window)));
+  for (std::uint64_t window = 0; window < 10; ++window)
+    ASSERT_TRUE(store->add_fault(fault(window % 2 ? "odd" : "even", window)));
   const auto windows = [&](const FaultQuery& query) {
     std::vector<std::uint64_t> found;
     for (const auto& row : *store->faults(query)) found.push_back(row.window);

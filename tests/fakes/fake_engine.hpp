@@ -120,7 +120,9 @@ class FakeEngine final : public docker::Engine {
     die(id);
     co_return Result<>();
   }
-  docker::Task<> kill_container(std::string id, std::string) override { co_return co_await stop_container(id, Duration(0)); }
+  docker::Task<> kill_container(std::string id, std::string) override {
+    co_return co_await stop_container(id, Duration(0));
+  }
   docker::Task<> remove_container(std::string id) override {
     const auto checked = check("remove");
     if (!checked) co_return checked;
@@ -241,9 +243,10 @@ class FakeEngine final : public docker::Engine {
     if (it.container.state != "running" || !it.attached || !injectors_answer) return;
     const program::Program* newest = nullptr;
     for (const auto& command : it.commands) {
-      if (std::holds_alternative<program::Stop>(command)) return asio::post(executor_, [this, id = it.container.id] {
-        if (containers.contains(id)) destroy(id);
-      });
+      if (std::holds_alternative<program::Stop>(command))
+        return asio::post(executor_, [this, id = it.container.id] {
+          if (containers.contains(id)) destroy(id);
+        });
       if (const auto* program = std::get_if<program::Program>(&command)) newest = program;
     }
     if (newest == nullptr) return;

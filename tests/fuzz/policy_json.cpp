@@ -1,0 +1,35 @@
+// A policy that was understood is written as JSON that makes the same policy, for clients and for the store.
+#include "policy/policy_json.hpp"
+
+#include "check.hpp"
+
+namespace entropy::fuzz {
+namespace {
+
+// What JSON says where the user left it open.
+policy::Policy completed(policy::Policy policy) {
+  if (policy.name.empty()) policy.name = "given-by-the-service";
+  if (!policy.schedule.duration) policy.schedule.duration = policy.schedule.frequency;
+  return policy;
+}
+
+}  // namespace
+
+void check(std::string_view input) {
+  const auto value = policy::parse_json(input);
+  if (!value) return;
+  const auto draft = policy::draft_from_json(*value);
+  if (!draft) return require(!draft.error().fields.empty() || !value->is_object());
+  const policy::Policy policy = completed(draft->policy);
+
+  const auto again = policy::draft_from_json(policy::to_json(policy));
+  require(again && again->policy == policy);
+
+  const policy::Record record = {policy, 7, Time(Duration(1)), Time(Duration(2))};
+  require(policy::deserialize(policy::serialize(record)) == record);
+
+  const auto printed = policy::parse_json(policy::print_json(policy::to_json(policy)));
+  require(printed && policy::draft_from_json(*printed)->policy == policy);
+}
+
+}  // namespace entropy::fuzz
