@@ -183,17 +183,20 @@ void Reconciler::start_action(const Action& action) {
   } else if (const auto* make = std::get_if<CreateInjector>(&action)) {
     const auto failure = failures_.find(make->target_id);
     const bool later = failure != failures_.end() && failure->second.retry_at > clock_.now();
-    const auto creating = std::ranges::count(busy_, "creating", &std::pair<const std::string, std::string>::second);
+    const auto creating =
+        std::ranges::count_if(busy_, [](const auto& entry) { return entry.second.doing == Busy::Doing::creating; });
     if (later || busy_.contains(make->target_id) || creating >= static_cast<std::ptrdiff_t>(parallel_creates)) return;
-    busy_[make->target_id] = "creating";
+    Busy busy{Busy::Doing::creating};
+    for (const auto& entry : make->entries) busy.policies.push_back(entry.policy);
+    busy_.emplace(make->target_id, std::move(busy));
     spawn(executor_, "creating an injector", create(*make));
   } else if (const auto* join = std::get_if<AttachInjector>(&action)) {
     const Endpoint* where = endpoint(join->endpoint);
     const std::string target = label_of(where->containers().at(join->id).container, label::target);
-    if (!busy_.emplace(target, "attaching").second) return;
+    if (!busy_.emplace(target, Busy{Busy::Doing::attaching}).second) return;
     spawn(executor_, "attaching to an injector", attach(*join));
   } else if (const auto* gone = std::get_if<RemoveInjector>(&action)) {
-    if (!busy_.emplace(gone->target_id, "removing").second) return;
+    if (!busy_.emplace(gone->target_id, Busy{Busy::Doing::removing}).second) return;
     spawn(executor_, "removing an injector", remove(*gone));
   }
 }
@@ -202,8 +205,10 @@ std::optional<Reconciler::NotClean> Reconciler::not_clean(std::string_view polic
   const Observed observed = observe();
   const bool any = policy.empty();
   const auto concerns = [&](const auto& entry) { return any || entry.policy == policy; };
-  for (const auto& [target, what] : busy_) {
-    if (what != "removing") return NotClean{concat("an injector for ", target.substr(0, 12), " is on its way")};
+  for (const auto& [target, busy] : busy_) {
+    const bool brings_it =
+        any ? !busy.policies.empty() : std::ranges::find(busy.policies, policy) != busy.policies.end();
+    if (brings_it) return NotClean{concat("an injector for ", target.substr(0, 12), " is on its way")};
   }
   for (const auto& injector : observed.injectors) {
     if (!injector.running) continue;
@@ -227,7 +232,7 @@ std::vector<InjectorView> Reconciler::injectors() const {
   const Observed observed = observe();
   for (const auto& injector : observed.injectors) {
     const auto busy = busy_.find(injector.target_id);
-    const bool removing = (busy != busy_.end() && busy->second == "removing") || !injector.running;
+    const bool removing = (busy != busy_.end() && busy->second.doing == Busy::Doing::removing) || !injector.running;
     views.push_back(view_of(injector, removing));
     const Endpoint* where = endpoint(injector.endpoint);
     const auto target = where->containers().find(injector.target_id);

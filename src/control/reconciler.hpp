@@ -66,6 +66,11 @@ class Reconciler {
 
  private:
   struct Runtime;
+  // What is being done for one target.
+  struct Busy {
+    enum class Doing { creating, attaching, removing } doing;
+    std::vector<std::string> policies = {};  // that an injector under way brings
+  };
   struct Failure {
     std::string message;
     Time retry_at;
@@ -98,10 +103,10 @@ class Reconciler {
   const Desired& desired_;
   ReconcilerOptions options_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::map<std::string, Runtime> runtimes_;    // by injector id
-  std::map<std::string, std::string> busy_;    // target id -> what is being done
-  std::map<std::string, Failure> failures_;    // by target id
-  std::map<std::string, bool> image_present_;  // by endpoint
+  std::map<std::string, Runtime> runtimes_;                                                 // by injector id
+  std::map<std::string, Busy> busy_;                                                        // by target id
+  std::map<std::string, Failure> failures_;                                                 // by target id
+  std::map<std::string, bool> image_present_;                                               // by endpoint
   std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> next_window_;  // to be accounted
   std::uint64_t next_revision_;
   Signal work_;

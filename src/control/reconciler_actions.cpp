@@ -230,7 +230,7 @@ asio::awaitable<void> Reconciler::restart(std::string injector_id) {
   const auto found = runtimes_.find(injector_id);
   if (found == runtimes_.end()) co_return;
   RemoveInjector action{found->second.endpoint, injector_id, found->second.target_id, "it is restarted by request"};
-  if (!busy_.emplace(action.target_id, "removing").second) co_return;
+  if (!busy_.emplace(action.target_id, Busy{Busy::Doing::removing}).second) co_return;
   co_await remove(std::move(action));
 }
 
