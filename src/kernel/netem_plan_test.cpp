@@ -113,10 +113,26 @@ TEST(NetemPlan, PlainDelaysAreOneAndJitterKeepsTheOrder) {
   EXPECT_FALSE(netems[0].in_order);
   EXPECT_TRUE(netems[1].in_order);
   EXPECT_EQ(netems[2].gap, 3u);
-  EXPECT_EQ(netems[2].ahead, 0x40000000u);
+  EXPECT_GT(netems[2].ahead, 0x40000000u);  // of correlated numbers fewer are small
   EXPECT_EQ(netems[3].gap, 1u);
   EXPECT_EQ(netems[3].ahead, 0xffffffffu);
   EXPECT_TRUE(netems_for({}).value().empty());
+}
+
+TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
+  for (const double correlation : {0.0, 0.25, 0.5, 0.9}) {
+    const Effect effect = {{}, {{0.25, 10ms, correlation, 0}}, 0, Cut::none};
+    const double ahead = netems_for(effect).value()[0].ahead / 4294967295.0;
+    Prng prng(99);
+    double last = 0;
+    int count = 0;
+    constexpr int draws = 100'000;
+    for (int i = 0; i < draws; ++i) {
+      last = (1 - correlation) * prng.unit() + correlation * last;
+      if (last <= ahead) ++count;
+    }
+    EXPECT_NEAR(count, draws / 4, draws / 50) << correlation;
+  }
 }
 
 TEST(NetemPlan, WhatNetemCantDoIsSaid) {
