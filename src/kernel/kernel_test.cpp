@@ -170,7 +170,8 @@ TEST(Ruleset, QdiscsNeedNoCopies) {
   ASSERT_EQ(tables.size(), 1u);
   EXPECT_EQ(tables.front().family, nft::Family::netdev);
   EXPECT_EQ(tables.front().chains.size(), 4u);
-  for (const auto& chain : draining(tables).front().chains) EXPECT_TRUE(chain.rules.empty());
+  const auto left = draining(tables);
+  for (const auto& chain : left.front().chains) EXPECT_TRUE(chain.rules.empty());
 }
 
 TEST(Ruleset, ChainsAreNeverRemovedAndOriginalsStillDisappear) {
