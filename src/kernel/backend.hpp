@@ -1,4 +1,5 @@
-// The clean edge between what is wanted of the kernel and the way it is done (nftables with user space; netem later).
+// The clean edge between what is wanted of the kernel and the way it is done (nftables with netem, or with
+// user space).
 #pragma once
 
 #include <memory>
@@ -39,7 +40,11 @@ class Backend {
   virtual std::optional<Duration> until_due() const = 0;
 };
 
-// The first backend that works here, by trying. The error says what each one lacks.
+// Each by trying; the error says what it lacks here.
+Result<std::unique_ptr<Backend>> make_netem_backend();
+Result<std::unique_ptr<Backend>> make_userspace_backend();
+
+// The first of the two that works here. The error says what each one lacks.
 Result<std::unique_ptr<Backend>> make_backend();
 
 }  // namespace entropy::kernel

@@ -42,7 +42,13 @@ std::vector<State> states() {
   return all;
 }
 
-Surroundings surroundings(bool native_queue = true) { return {{"eth0", "eth1"}, 1, 1400, 7, 8, native_queue, true}; }
+Surroundings surroundings(bool native_queue = true, Holder holder = Holder::queues) {
+  return {{"eth0", "eth1"}, 1, 1400, 7, 8, native_queue, true, holder, 0x4e540004, 9};
+}
+
+std::vector<Surroundings> all_surroundings() {
+  return {surroundings(), surroundings(false), surroundings(false, Holder::qdiscs)};
+}
 
 // A batch that makes tables speaks of them with the same messages as the kernel's answer to a dump.
 Result<nft::Table> decode_one(View bytes, nft::Family family) {
@@ -66,9 +72,9 @@ Bytes batch_for(const std::vector<nft::Table>& tables) {
 }
 
 TEST(Nft, EveryRuleReadsBackAsWritten) {
-  for (const bool native_queue : {true, false}) {
+  for (const auto& around : all_surroundings()) {
     for (const State& state : states()) {
-      for (const auto& table : tables_for(state, surroundings(native_queue))) {
+      for (const auto& table : tables_for(state, around)) {
         const auto decoded = decode_one(batch_for({table}), table.family);
         ASSERT_TRUE(decoded) << decoded.error().message;
         EXPECT_EQ(difference({*decoded}, {table}), std::nullopt);
@@ -140,9 +146,8 @@ TEST(Nft, ARefusedMessageIsDescribed) {
 }
 
 TEST(Ruleset, TheStateReadsBackAsAsked) {
-  for (const State& state : states()) {
-    const auto around = surroundings();
-    EXPECT_EQ(state_of(tables_for(state, around), state, around), state);
+  for (const auto& around : all_surroundings()) {
+    for (const State& state : states()) EXPECT_EQ(state_of(tables_for(state, around), state, around), state);
   }
   EXPECT_EQ(state_of({}, {}, surroundings()), State{});
 }
@@ -157,6 +162,16 @@ TEST(Ruleset, ForeignChangesAreNoticed) {
   auto faded = tables_for(state, around);
   faded.front().sets.front().elements.pop_back();
   EXPECT_THAT(*difference(faded, tables_for(state, around)), HasSubstr("set alive of ip differs"));
+}
+
+TEST(Ruleset, QdiscsNeedNoCopies) {
+  const auto around = surroundings(true, Holder::qdiscs);
+  const auto tables = tables_for({everything(Cut::none), everything(Cut::drop)}, around);
+  ASSERT_EQ(tables.size(), 1u);
+  EXPECT_EQ(tables.front().family, nft::Family::netdev);
+  EXPECT_EQ(tables.front().chains.size(), 4u);
+  const auto left = draining(tables);
+  for (const auto& chain : left.front().chains) EXPECT_TRUE(chain.rules.empty());
 }
 
 TEST(Ruleset, ChainsAreNeverRemovedAndOriginalsStillDisappear) {

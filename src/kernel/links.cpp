@@ -23,8 +23,10 @@ std::vector<Link> decode_links(View answer) {
     auto name = find_text(attributes, IFLA_IFNAME);
     const auto mtu = read_struct<std::uint32_t>(find(attributes, IFLA_MTU).value_or(View{}));  // in the host's order
     if (!name || !mtu) continue;
-    links.push_back({static_cast<std::uint32_t>(head->ifi_index), std::move(*name), *mtu,
-                     (head->ifi_flags & IFF_UP) != 0, (head->ifi_flags & IFF_LOOPBACK) != 0});
+    const View information = find(attributes, IFLA_LINKINFO).value_or(View{});
+    links.push_back({static_cast<std::uint32_t>(head->ifi_index), std::move(*name),
+                     find_text(information, IFLA_INFO_KIND).value_or(""), *mtu, (head->ifi_flags & IFF_UP) != 0,
+                     (head->ifi_flags & IFF_LOOPBACK) != 0});
   }
   return links;
 }

@@ -13,6 +13,7 @@ namespace entropy::kernel {
 struct Link {
   std::uint32_t index = 0;
   std::string name;
+  std::string kind;  // "veth", "ifb"; empty for hardware and `lo`
   std::uint32_t mtu = 0;
   bool up = false;
   bool loopback = false;

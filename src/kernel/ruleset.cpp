@@ -155,9 +155,13 @@ void append_reject(Chain& chain, Family family) {
   chain.rules.push_back(rule(comment::unreachable, {count, {nft::Reject{NFT_REJECT_ICMP_UNREACH, code}}}));
 }
 
-bool needs_device_chain(const Effect& effect, Direction direction) {
-  const bool disposes = direction == Direction::egress && effect.holds_packets();
-  return effect.loss > 0 || effect.cut == Cut::drop || disposes;
+bool holds_in(Holder holder, const Effect& effect, const Surroundings& around) {
+  return effect.holds_packets() && around.holder == holder;
+}
+
+bool needs_device_chain(const Effect& effect, Direction direction, const Surroundings& around) {
+  const bool disposes = direction == Direction::egress && holds_in(Holder::queues, effect, around);
+  return effect.loss > 0 || effect.cut == Cut::drop || disposes || holds_in(Holder::qdiscs, effect, around);
 }
 
 // The chain for one direction in the inet hooks that see a packet of the target's own first (egress) or last (ingress).
@@ -166,37 +170,52 @@ Chain endpoint_chain(Family family, Direction direction, const Effect& effect, c
   Chain chain = {out ? "output" : "input", out ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN, last_priority, {}, {}};
   if (family == Family::ipv6) chain.rules.push_back(rule("neighbours", {neighbour_discovery(), accept}));
   chain.rules.push_back(pass_unless_alive(direction));
-  if (out || !needs_device_chain(effect, direction)) chain.rules.push_back(rule(comment::matched, {count}));
+  if (out || !needs_device_chain(effect, direction, around)) chain.rules.push_back(rule(comment::matched, {count}));
   if (effect.cut == Cut::reject) append_reject(chain, family);
-  if (!out && effect.holds_packets()) {
+  if (!out && holds_in(Holder::queues, effect, around)) {
     chain.rules.push_back(rule(comment::held, {count, to_queue(around, around.ingress_queue)}));
   }
   return chain;
 }
 
+Expressions unlucky(double share) {
+  const auto below = static_cast<std::uint32_t>(std::lround(share * loss_steps));
+  return {nft::Random{loss_steps}, nft::ToBigEndian{}, nft::Compare{NFT_CMP_LT, value(htonl(below))}};
+}
+
+Expressions to_held_class(const Surroundings& around) {
+  return {nft::LoadImmediate{value(around.held_class)}, nft::StoreMeta{NFT_META_PRIORITY}};
+}
+
+Expressions through_ingress_device(const Surroundings& around) {
+  return {nft::LoadImmediate{value(around.ingress_device)}, nft::Forward{}};
+}
+
 Chain device_chain(const std::string& device, Direction direction, const Effect& effect, const Surroundings& around) {
   const bool out = direction == Direction::egress;
+  const bool by_qdiscs = holds_in(Holder::qdiscs, effect, around);
+  const bool by_copies = out && holds_in(Holder::queues, effect, around);
   Chain chain = {
       concat(out ? "egress " : "ingress ", device), out ? NF_NETDEV_EGRESS : NF_NETDEV_INGRESS, 0, device, {}};
-  if (out) {
+  auto& rules = chain.rules;
+  if (out && around.holder == Holder::queues) {
     const Expressions disposed = {nft::LoadMeta{NFT_META_MARK}, nft::Compare{NFT_CMP_EQ, value(disposed_mark)}};
-    chain.rules.push_back(rule(comment::originals, {disposed, discard(direction, around)}));
+    rules.push_back(rule(comment::originals, {disposed, discard(direction, around)}));
   }
-  chain.rules.push_back(
+  rules.push_back(
       rule("not ip", {network_protocol(NFT_CMP_NEQ, ETH_P_IP), network_protocol(NFT_CMP_NEQ, ETH_P_IPV6), accept}));
-  chain.rules.push_back(rule("neighbours", {network_protocol(NFT_CMP_EQ, ETH_P_IPV6), neighbour_discovery(), accept}));
-  chain.rules.push_back(pass_unless_alive(direction));
-  // Held packets are counted where they are taken, rejected ones where they are rejected.
-  if (!out || (!effect.holds_packets() && effect.cut != Cut::reject)) {
-    chain.rules.push_back(rule(comment::matched, {count}));
-  }
+  rules.push_back(rule("neighbours", {network_protocol(NFT_CMP_EQ, ETH_P_IPV6), neighbour_discovery(), accept}));
+  rules.push_back(pass_unless_alive(direction));
+  // Copied packets are counted where they are taken, rejected ones where they are rejected.
+  const bool counted_before = out && (by_copies || effect.cut == Cut::reject);
+  if (!counted_before) rules.push_back(rule(comment::matched, {count}));
+  // Like copies, what is to be held is counted before some of it is lost.
+  if (out && by_qdiscs) rules.push_back(rule(comment::held, {count, to_held_class(around)}));
   if (effect.loss > 0) {
-    const auto below = static_cast<std::uint32_t>(std::lround(effect.loss * loss_steps));
-    const Expressions unlucky = {nft::Random{loss_steps}, nft::ToBigEndian{},
-                                 nft::Compare{NFT_CMP_LT, value(htonl(below))}};
-    chain.rules.push_back(rule(comment::lost, {unlucky, count, discard(direction, around)}));
+    rules.push_back(rule(comment::lost, {unlucky(effect.loss), count, discard(direction, around)}));
   }
-  if (effect.cut == Cut::drop) chain.rules.push_back(rule(comment::cut, {count, discard(direction, around)}));
+  if (effect.cut == Cut::drop) rules.push_back(rule(comment::cut, {count, discard(direction, around)}));
+  if (!out && by_qdiscs) rules.push_back(rule(comment::held, {count, through_ingress_device(around)}));
   return chain;
 }
 
@@ -213,8 +232,8 @@ std::vector<Chain> address_family_chains(Family family, const State& state, cons
   if (state.egress.cut == Cut::reject) {
     chains.push_back(endpoint_chain(family, Direction::egress, state.egress, around));
   }
-  if (state.egress.holds_packets()) chains.push_back(postrouting(family, around));
-  if (state.ingress.cut == Cut::reject || state.ingress.holds_packets()) {
+  if (holds_in(Holder::queues, state.egress, around)) chains.push_back(postrouting(family, around));
+  if (state.ingress.cut == Cut::reject || holds_in(Holder::queues, state.ingress, around)) {
     chains.push_back(endpoint_chain(family, Direction::ingress, state.ingress, around));
   }
   return chains;
@@ -223,10 +242,10 @@ std::vector<Chain> address_family_chains(Family family, const State& state, cons
 std::vector<Chain> device_chains(const State& state, const Surroundings& around) {
   std::vector<Chain> chains;
   for (const auto& device : around.interfaces) {
-    if (needs_device_chain(state.egress, Direction::egress)) {
+    if (needs_device_chain(state.egress, Direction::egress, around)) {
       chains.push_back(device_chain(device, Direction::egress, state.egress, around));
     }
-    if (needs_device_chain(state.ingress, Direction::ingress)) {
+    if (needs_device_chain(state.ingress, Direction::ingress, around)) {
       chains.push_back(device_chain(device, Direction::ingress, state.ingress, around));
     }
   }

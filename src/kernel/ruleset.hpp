@@ -41,6 +41,11 @@ inline constexpr std::string_view unreachable = "unreachable";
 inline constexpr std::string_view originals = "originals";
 }  // namespace comment
 
+// Where packets are held: in queues of this process, or in qdiscs of the kernel, which dispense with copies. There the
+// egress hook gives a packet the priority that names the class with the delay, and the ingress hook sends it through an
+// ifb device, which brings it back to where it was.
+enum class Holder { queues, qdiscs };
+
 // What the rules refer to besides the state.
 struct Surroundings {
   std::vector<std::string> interfaces;  // all that faults act on; never `lo`
@@ -50,6 +55,9 @@ struct Surroundings {
   std::uint16_t ingress_queue = 0;
   bool native_queue = false;  // the kernel has nftables' queue expression
   bool ipv6 = true;
+  Holder holder = Holder::queues;
+  std::uint32_t held_class = 0;      // of egress, with qdiscs
+  std::uint32_t ingress_device = 0;  // its index, with qdiscs
 };
 
 // The nearest state that the rules can express exactly: a loss in steps of 10^-9 between 0 and 1.

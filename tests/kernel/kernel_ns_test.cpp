@@ -22,14 +22,26 @@ using kernel::Delay;
 using kernel::Effect;
 using kernel::State;
 
-class KernelTest : public ::testing::Test {
+// Every case on every backend that this kernel has, with the same answers.
+class KernelTest : public ::testing::TestWithParam<std::pair<const char*, BackendMaker>> {
  protected:
   void SetUp() override {
     if (const auto reason = why_no_lab()) GTEST_SKIP() << *reason;
     lab.emplace();
+    lab->inside(Side::target, [&] {
+      if (const auto made = make(); !made) lacking = made.error().message;
+    });
+    if (!lacking.empty()) GTEST_SKIP() << lacking;
   }
+  const BackendMaker make = GetParam().second;
   std::optional<Lab> lab;
+  std::string lacking;
 };
+
+INSTANTIATE_TEST_SUITE_P(Backend, KernelTest,
+                         ::testing::Values(std::pair{"netem", &kernel::make_netem_backend},
+                                           std::pair{"userspace", &kernel::make_userspace_backend}),
+                         [](const auto& info) { return info.param.first; });
 
 void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
   std::vector<Milliseconds> seen;
@@ -43,8 +55,8 @@ void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
 
 Effect delayed(Duration delay) { return {{{delay, {}, 0, {}}}, {}, 0, Cut::none}; }
 
-TEST_F(KernelTest, DelayOfEgressIsWhatWasAsked) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, DelayOfEgressIsWhatWasAsked) {
+  InjectorThread injector(*lab, make);
   for (const auto delay : {1ms, 10ms, 100ms}) {
     const auto applied = injector.apply({delayed(delay), {}});
     ASSERT_TRUE(applied) << applied.error().message;
@@ -52,8 +64,8 @@ TEST_F(KernelTest, DelayOfEgressIsWhatWasAsked) {
   }
 }
 
-TEST_F(KernelTest, DelayOfIngressIsWhatWasAsked) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, DelayOfIngressIsWhatWasAsked) {
+  InjectorThread injector(*lab, make);
   for (const auto delay : {1ms, 10ms, 100ms}) {
     const auto applied = injector.apply({{}, delayed(delay)});
     ASSERT_TRUE(applied) << applied.error().message;
@@ -82,8 +94,8 @@ void expect_loss(const std::vector<int>& arrived, int sent, double share) {
   EXPECT_TRUE(std::ranges::is_sorted(arrived));
 }
 
-TEST_F(KernelTest, LossIsWhatWasAskedAndSilent) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, LossIsWhatWasAskedAndSilent) {
+  InjectorThread injector(*lab, make);
   for (const double share : {0.1, 0.5}) {
     ASSERT_APPLIED(injector, both(losing(share)));
     for (const Ip ip : {Ip::v4, Ip::v6}) {
@@ -93,8 +105,8 @@ TEST_F(KernelTest, LossIsWhatWasAskedAndSilent) {
   }
 }
 
-TEST_F(KernelTest, LossOfHeldPacketsCountsEachOnce) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, LossOfHeldPacketsCountsEachOnce) {
+  InjectorThread injector(*lab, make);
   Effect effect = delayed(20ms);
   effect.loss = 0.25;
   ASSERT_APPLIED(injector, with_egress(effect));
@@ -108,8 +120,8 @@ TEST_F(KernelTest, LossOfHeldPacketsCountsEachOnce) {
   EXPECT_NEAR(static_cast<double>(counters.dropped), 2000 - static_cast<double>(arrived.size()), others);
 }
 
-TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, LargeDatagramsAreDelayedToo) {
+  InjectorThread injector(*lab, make);
   constexpr std::size_t fragmented = 8000;
   for (const Ip ip : {Ip::v4, Ip::v6}) {
     if (!one_way(*lab, Side::target, ip, fragmented)) GTEST_SKIP() << "this kernel loses fragments by itself";
@@ -124,8 +136,8 @@ TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
   }
 }
 
-TEST_F(KernelTest, GroupTrafficArrivesOnce) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, GroupTrafficArrivesOnce) {
+  InjectorThread injector(*lab, make);
   ASSERT_APPLIED(injector, with_egress(delayed(20ms)));
   for (const in_addr_t group : {0x0a0900ffu, 0xffffffffu, 0xe0000001u}) {
     std::vector<Fd> receivers;
@@ -159,6 +171,7 @@ void expect_transfer(const Lab& lab, Ip ip, Side from) {
   std::string data(transfer_size, '\0');
   std::uint64_t state = 1;
   for (auto& c : data) c = static_cast<char>((state = state * 6364136223846793005 + 1442695040888963407) >> 56);
+  const auto start = Clock::now();
   std::thread sender([&] {
     for (std::size_t at = 0; at < data.size();) {
       const ssize_t put = ::send(source.get(), data.data() + at, data.size() - at, MSG_NOSIGNAL);
@@ -169,18 +182,21 @@ void expect_transfer(const Lab& lab, Ip ip, Side from) {
   });
   const std::string got = receive_all(sink);
   sender.join();
+  const std::chrono::duration<double> took = Clock::now() - start;
+  std::printf("20 MB in %.2f s: %.0f Mbit/s\n", took.count(), static_cast<double>(got.size()) * 8e-6 / took.count());
   EXPECT_EQ(got.size(), data.size());
   EXPECT_TRUE(got == data) << "what arrived is not what was sent";
 }
 
-TEST_F(KernelTest, TransfersStayWholeUnderEveryFault) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, TransfersStayWholeUnderEveryFault) {
+  InjectorThread injector(*lab, make);
   Effect jittery = delayed(5ms);
   jittery.delays[0].jitter = 3ms;
   jittery.delays[0].distribution = kernel::Distribution::normal;
   Effect reordering;
   reordering.reorders = {{0.05, 2ms, 0, 0}};
-  for (const Effect& effect : {delayed(20ms), jittery, losing(0.001), reordering}) {
+  expect_transfer(*lab, Ip::v4, Side::target);
+  for (const Effect& effect : {delayed(1ms), delayed(20ms), jittery, losing(0.001), reordering}) {
     for (const State& state : {with_egress(effect), with_ingress(effect)}) {
       ASSERT_APPLIED(injector, state);
       expect_transfer(*lab, Ip::v4, Side::target);
@@ -189,27 +205,36 @@ TEST_F(KernelTest, TransfersStayWholeUnderEveryFault) {
   }
 }
 
-TEST_F(KernelTest, ReorderSendsAShareAhead) {
-  InjectorThread injector(*lab);
-  Effect effect;
-  effect.reorders = {{0.25, 10ms, 0, 0}};
-  for (const auto& [state, from] : {std::pair{with_egress(effect), Side::target}, {with_ingress(effect), Side::peer}}) {
-    ASSERT_APPLIED(injector, state);
-    const auto arrived = stream(*lab, from, Ip::v4, 2000, 100us);
-    ASSERT_EQ(arrived.size(), 2000);
-    // Whoever waited arrives after higher numbers that went ahead.
-    int waited = 0;
-    int highest = -1;
-    for (const int number : arrived) {
-      if (number < highest) ++waited;
-      highest = std::max(highest, number);
+// Whoever waited arrives after higher numbers that went ahead.
+int count_waited(const std::vector<int>& arrived) {
+  int waited = 0;
+  int highest = -1;
+  for (const int number : arrived) {
+    if (number < highest) ++waited;
+    highest = std::max(highest, number);
+  }
+  return waited;
+}
+
+TEST_P(KernelTest, ReorderSendsAShareAhead) {
+  InjectorThread injector(*lab, make);
+  for (const double correlation : {0.0, 0.5}) {
+    Effect effect;
+    effect.reorders = {{0.25, 10ms, correlation, 0}};
+    for (const auto& [state, from] :
+         {std::pair{with_egress(effect), Side::target}, {with_ingress(effect), Side::peer}}) {
+      ASSERT_APPLIED(injector, state);
+      const auto arrived = stream(*lab, from, Ip::v4, 2000, 100us);
+      ASSERT_EQ(arrived.size(), 2000);
+      const int waited = count_waited(arrived);
+      std::printf("asked 25 %% ahead, correlation %.1f: %.1f %% waited\n", correlation, waited / 20.0);
+      EXPECT_NEAR(waited, 1500, correlation > 0 ? 180 : 100);
     }
-    EXPECT_NEAR(waited, 1500, 100);
   }
 }
 
-TEST_F(KernelTest, JitterAloneDoesNotReorder) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, JitterAloneDoesNotReorder) {
+  InjectorThread injector(*lab, make);
   Effect effect = delayed(10ms);
   effect.delays[0].jitter = 8ms;
   ASSERT_APPLIED(injector, with_egress(effect));
@@ -218,8 +243,8 @@ TEST_F(KernelTest, JitterAloneDoesNotReorder) {
   EXPECT_TRUE(std::ranges::is_sorted(arrived));
 }
 
-TEST_F(KernelTest, PartitionIsSilentAndConnectionsOutliveIt) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, PartitionIsSilentAndConnectionsOutliveIt) {
+  InjectorThread injector(*lab, make);
   for (const Ip ip : {Ip::v4, Ip::v6}) {
     const Connection connection = connected(*lab, ip);
     ASSERT_APPLIED(injector, both(cutting(Cut::drop)));
@@ -240,8 +265,8 @@ int error_on_speaking(const Fd& socket) {
   return ::recv(socket.get(), &byte, 1, 0) < 0 ? errno : 0;
 }
 
-TEST_F(KernelTest, RejectIsNoticedAtOnce) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, RejectIsNoticedAtOnce) {
+  InjectorThread injector(*lab, make);
   const Effect rejecting = cutting(Cut::reject);
   for (const Ip ip : {Ip::v4, Ip::v6}) {
     for (const auto& [state, speaker] : {std::pair{with_egress(rejecting), Side::target},
@@ -272,27 +297,27 @@ std::size_t tables_left(const Lab& lab) {
   return count;
 }
 
-TEST_F(KernelTest, ADeadOwnerLeavesNothing) {
+TEST_P(KernelTest, ADeadOwnerLeavesNothing) {
   Effect effect = delayed(200ms);
   effect.loss = 0.5;
-  InjectorProcess injector(*lab, both(effect));
+  InjectorProcess injector(*lab, both(effect), make);
   ASSERT_TRUE(injector.ready());
   EXPECT_FALSE(one_way(*lab, Side::target, Ip::v4, 64, 100ms));
-  EXPECT_EQ(tables_left(*lab), 3);
+  EXPECT_GT(tables_left(*lab), 0);
   injector.signal(SIGKILL);
   injector.wait();
   EXPECT_TRUE(wait_until(1s, [&] { return tables_left(*lab) == 0; }));
   EXPECT_TRUE(wait_until(1s, [&] { return one_way(*lab, Side::target, Ip::v4, 64, 50ms).has_value(); }));
   expect_loss(stream(*lab, Side::target, Ip::v4, 200, 0us), 200, 0);
   // A table of our name would be in the way of the next one.
-  InjectorThread next(*lab);
+  InjectorThread next(*lab, make);
   ASSERT_APPLIED(next, both(effect));
 }
 
-TEST_F(KernelTest, ASecondInjectorIsRefused) {
-  InjectorThread first(*lab);
+TEST_P(KernelTest, ASecondInjectorIsRefused) {
+  InjectorThread first(*lab, make);
   ASSERT_APPLIED(first, with_egress(losing(0.5)));
-  InjectorThread second(*lab);
+  InjectorThread second(*lab, make);
   const auto refused = second.apply(with_egress(losing(0.1)));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::conflict);
@@ -300,9 +325,9 @@ TEST_F(KernelTest, ASecondInjectorIsRefused) {
   EXPECT_EQ(*first.read_back(), with_egress(losing(0.5)));
 }
 
-TEST_F(KernelTest, AFrozenOwnerDisturbsNobodyForLong) {
+TEST_P(KernelTest, AFrozenOwnerDisturbsNobodyForLong) {
   for (const State& state : {both(cutting(Cut::drop)), both(delayed(100ms)), both(cutting(Cut::reject))}) {
-    InjectorProcess injector(*lab, state);
+    InjectorProcess injector(*lab, state, make);
     ASSERT_TRUE(injector.ready());
     injector.signal(SIGSTOP);
     const auto flows = [&](Side from) {
@@ -323,8 +348,8 @@ TEST_F(KernelTest, AFrozenOwnerDisturbsNobodyForLong) {
   }
 }
 
-TEST_F(KernelTest, NewInterfacesGetTheFault) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, NewInterfacesGetTheFault) {
+  InjectorThread injector(*lab, make);
   ASSERT_APPLIED(injector, both(delayed(50ms)));
   lab->add_second_pair();
   const auto slow = [&](Side from) {
@@ -356,8 +381,8 @@ Result<> drop_marked(kernel::NetlinkSocket& owner, std::uint32_t mark) {
   return nft::commit(owner, batch.bytes());
 }
 
-TEST_F(KernelTest, MarksOfTheApplicationSurvive) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, MarksOfTheApplicationSurvive) {
+  InjectorThread injector(*lab, make);
   ASSERT_APPLIED(injector, with_egress(delayed(20ms)));
   constexpr int mark = 0x4002a;
   std::optional<kernel::NetlinkSocket> owner;
@@ -384,8 +409,8 @@ void expect_change_loses_nothing(const Lab& lab, InjectorThread& injector, Side 
   EXPECT_EQ(std::ranges::unique(arrived).size(), 0) << "some arrived twice";
 }
 
-TEST_F(KernelTest, ChangesKeepWhatIsHeld) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, ChangesKeepWhatIsHeld) {
+  InjectorThread injector(*lab, make);
   const State slow = both(delayed(200ms));
   Effect more = delayed(150ms);
   more.delays.push_back({20ms, 0ms, 0, {}});
@@ -396,8 +421,8 @@ TEST_F(KernelTest, ChangesKeepWhatIsHeld) {
   }
 }
 
-TEST_F(KernelTest, ReadsBackWhatWasAskedAndLeavesNoTrace) {
-  InjectorThread injector(*lab);
+TEST_P(KernelTest, ReadsBackWhatWasAskedAndLeavesNoTrace) {
+  InjectorThread injector(*lab, make);
   Effect all = delayed(7ms);
   all.delays.push_back({3ms, 1ms, 0.5, kernel::Distribution::pareto});
   all.reorders = {{0.1, 5ms, 0.2, 3}};

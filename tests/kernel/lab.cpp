@@ -146,10 +146,10 @@ void serve(kernel::Backend& backend, int wake, const std::function<bool()>& stop
   }
 }
 
-InjectorThread::InjectorThread(const Lab& lab) : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+InjectorThread::InjectorThread(const Lab& lab, BackendMaker make) : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   std::promise<Result<>> ready;
   auto made = ready.get_future();
-  thread_ = std::thread([this, &lab, r = std::move(ready)]() mutable { loop(lab, std::move(r)); });
+  thread_ = std::thread([this, &lab, make, r = std::move(ready)]() mutable { loop(lab, make, std::move(r)); });
   if (const auto result = made.get(); !result) {
     thread_.join();
     throw std::runtime_error(result.error().message);
@@ -161,9 +161,9 @@ InjectorThread::~InjectorThread() {
   thread_.join();
 }
 
-void InjectorThread::loop(const Lab& lab, std::promise<Result<>> ready) {
+void InjectorThread::loop(const Lab& lab, BackendMaker make, std::promise<Result<>> ready) {
   lab.inside(Side::target, [&] {
-    auto made = kernel::make_backend();
+    auto made = make();
     if (!made) {
       ready.set_value(fail(made.error()));
       return;
@@ -212,13 +212,13 @@ kernel::Counters InjectorThread::counters() {
   return counters;
 }
 
-InjectorProcess::InjectorProcess(const Lab& lab, const kernel::State& state) {
+InjectorProcess::InjectorProcess(const Lab& lab, const kernel::State& state, BackendMaker make) {
   int pipe[2] = {};
   if (::pipe2(pipe, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
   pid_ = ::fork();
   if (pid_ == 0) {
     lab.inside(Side::target, [&] {
-      auto backend = kernel::make_backend();
+      auto backend = make();
       const bool good = backend && (*backend)->apply(state);
       (void)!::write(pipe[1], good ? "y" : "n", 1);
       if (good) serve(**backend, -1, [] { return false; });

@@ -61,10 +61,12 @@ bool wait_readable(const Fd& socket, std::chrono::milliseconds timeout);
 // Whether `done` becomes true in time; asked every few milliseconds.
 bool wait_until(std::chrono::milliseconds timeout, const std::function<bool()>& done);
 
+using BackendMaker = Result<std::unique_ptr<kernel::Backend>> (*)();
+
 // A backend in the target's namespace on a thread of its own that polls it as the injector does.
 class InjectorThread {
  public:
-  explicit InjectorThread(const Lab& lab);
+  explicit InjectorThread(const Lab& lab, BackendMaker make = kernel::make_backend);
   ~InjectorThread();
   InjectorThread(const InjectorThread&) = delete;
   InjectorThread& operator=(const InjectorThread&) = delete;
@@ -76,7 +78,7 @@ class InjectorThread {
   kernel::Counters counters();
 
  private:
-  void loop(const Lab& lab, std::promise<Result<>> ready);
+  void loop(const Lab& lab, BackendMaker make, std::promise<Result<>> ready);
 
   std::unique_ptr<kernel::Backend> backend_;
   std::mutex mutex_;
@@ -89,7 +91,7 @@ class InjectorThread {
 // A backend in a process of its own, to be killed and stopped.
 class InjectorProcess {
  public:
-  InjectorProcess(const Lab& lab, const kernel::State& state);
+  InjectorProcess(const Lab& lab, const kernel::State& state, BackendMaker make = kernel::make_backend);
   ~InjectorProcess();
   InjectorProcess(const InjectorProcess&) = delete;
   InjectorProcess& operator=(const InjectorProcess&) = delete;

@@ -1,0 +1,183 @@
+#include "kernel/netem_plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernel/delay_line.hpp"
+
+namespace entropy::kernel {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+Effect rich() {
+  Effect effect;
+  effect.delays = {{10ms, 0us, 0, {}}, {20ms, 5ms, 0.25, Distribution::pareto}, {1500us, 0us, 0, {}}};
+  effect.reorders = {{0.25, 7ms, 0.5, 3}, {1, 5s, 0, 0}};
+  return effect;
+}
+
+Bytes written(const std::vector<tc::Qdisc>& qdiscs) {
+  Writer out;
+  for (const auto& qdisc : qdiscs) tc::add_qdisc(out, qdisc);
+  return {out.bytes().begin(), out.bytes().end()};
+}
+
+// A request for a qdisc speaks of it with the same message as the kernel's answer to a dump.
+TEST(Tc, EveryQdiscReadsBackAsWritten) {
+  for (const auto& qdiscs : {egress_qdiscs(rich(), 7).value(), ingress_qdiscs(rich(), 9).value()}) {
+    EXPECT_EQ(tc::decode_qdiscs(written(qdiscs)), qdiscs);
+  }
+}
+
+TEST(Tc, AQdiscIsBytesAsTheKernelWantsThem) {
+  tc::Netem netem;
+  netem.latency = 5'000'000'001ns;  // beyond 32 bits
+  netem.limit = 77;
+  netem.gap = 1;
+  const Bytes bytes = written({{3, first_netem, held_class, "netem", netem, 0}});
+  View rest = bytes;
+  const auto message = next_message(rest);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->type, RTM_NEWQDISC);
+  const auto head = read_struct<tcmsg>(message->payload);
+  EXPECT_EQ(head->tcm_ifindex, 3);
+  EXPECT_EQ(head->tcm_parent, 0x4e540004u);
+  const auto options = find(attributes_behind(message->payload, sizeof(tcmsg)), TCA_OPTIONS);
+  const auto fixed = read_struct<tc_netem_qopt>(*options);
+  EXPECT_EQ(fixed->limit, 77u);
+  EXPECT_EQ(fixed->gap, 1u);
+  const View attributes = attributes_behind(*options, sizeof(tc_netem_qopt));
+  EXPECT_EQ(read_struct<std::int64_t>(*find(attributes, TCA_NETEM_LATENCY64)), 5'000'000'001);
+  EXPECT_EQ(find(attributes, TCA_NETEM_DELAY_DIST), std::nullopt);
+}
+
+TEST(Tc, WhatWeDontAskForIsNotTakenForOurs) {
+  const Effect effect = {{{10ms, 2ms, 0, {}}}, {}, 0, Cut::none};
+  const auto wanted = ingress_qdiscs(effect, 4).value();
+  Bytes bytes = written(wanted);
+  const std::size_t options = sizeof(nlmsghdr) + sizeof(tcmsg) + 12 + sizeof(nlattr);
+  bytes[options + offsetof(tc_netem_qopt, loss)] = 1;
+  const auto lossy = tc::decode_qdiscs(bytes);
+  ASSERT_EQ(lossy.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(lossy[0].options));
+  EXPECT_THAT(*difference(lossy, wanted), HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
+}
+
+void decode_all(View bytes) {
+  const Bytes exact(bytes.begin(), bytes.end());
+  for (const auto& qdisc : tc::decode_qdiscs(exact)) EXPECT_LT(qdisc.kind.size(), exact.size());
+}
+
+TEST(Tc, TruncatedAndHostileBytesAreNeverReadBeyond) {
+  const Bytes whole = written(egress_qdiscs(rich(), 7).value());
+  for (std::size_t length = 0; length < whole.size(); length += 7) decode_all(View(whole).first(length));
+  Prng prng(5);
+  for (int i = 0; i < 1000; ++i) {
+    Bytes bad = whole;
+    for (int j = 0; j < 8; ++j) {
+      const double place = prng.unit() * static_cast<double>(j < 4 ? 400 : bad.size());
+      bad[static_cast<std::size_t>(place)] = static_cast<std::uint8_t>(prng.unit() * 256);
+    }
+    decode_all(bad);
+  }
+}
+
+TEST(Tc, DistributionsHaveTheMomentsThatNetemWants) {
+  for (const auto distribution :
+       {Distribution::uniform, Distribution::normal, Distribution::pareto, Distribution::paretonormal}) {
+    const auto table = tc::distribution_table(distribution);
+    ASSERT_EQ(table.size(), 4096u);
+    EXPECT_TRUE(std::ranges::is_sorted(table));
+    double mean = 0;
+    double square = 0;
+    for (const double value : table) mean += value / 4096;
+    for (const double value : table) square += (value - mean) * (value - mean) / 4096;
+    EXPECT_NEAR(mean / NETEM_DIST_SCALE, 0, 0.06);
+    const double deviation = std::sqrt(square) / NETEM_DIST_SCALE;
+    if (distribution == Distribution::uniform) EXPECT_NEAR(deviation, 1 / std::sqrt(3.0), 0.001);
+    if (distribution == Distribution::normal) EXPECT_NEAR(deviation, 1, 0.01);
+  }
+}
+
+TEST(NetemPlan, PlainDelaysAreOneAndJitterKeepsTheOrder) {
+  const auto netems = netems_for(rich()).value();
+  ASSERT_EQ(netems.size(), 4u);
+  EXPECT_EQ(netems[0].latency, 11500us);
+  EXPECT_FALSE(netems[0].in_order);
+  EXPECT_TRUE(netems[1].in_order);
+  EXPECT_EQ(netems[2].gap, 3u);
+  EXPECT_GT(netems[2].ahead, 0x40000000u);  // of correlated numbers fewer are small
+  EXPECT_EQ(netems[3].gap, 1u);
+  EXPECT_EQ(netems[3].ahead, 0xffffffffu);
+  EXPECT_TRUE(netems_for({}).value().empty());
+}
+
+TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
+  for (const double correlation : {0.0, 0.25, 0.5, 0.9}) {
+    const Effect effect = {{}, {{0.25, 10ms, correlation, 0}}, 0, Cut::none};
+    const double ahead = netems_for(effect).value()[0].ahead / 4294967295.0;
+    Prng prng(99);
+    double last = 0;
+    int count = 0;
+    constexpr int draws = 100'000;
+    for (int i = 0; i < draws; ++i) {
+      last = (1 - correlation) * prng.unit() + correlation * last;
+      if (last <= ahead) ++count;
+    }
+    EXPECT_NEAR(count, draws / 4, draws / 50) << correlation;
+  }
+}
+
+TEST(NetemPlan, WhatNetemCantDoIsSaid) {
+  EXPECT_THAT(netems_for({{{60s, 3s, 0, {}}}, {}, 0, Cut::none}).error().message, HasSubstr("a jitter of 3s"));
+  Effect many;
+  many.delays.resize(9, {10ms, 1ms, 0, {}});
+  EXPECT_THAT(netems_for(many).error().message, HasSubstr("netem can nest 8"));
+}
+
+TEST(NetemPlan, ChangesLeadFromOneStateToTheOther) {
+  const Effect plain = {{{10ms, 0us, 0, {}}}, {}, 0, Cut::none};
+  const auto less = egress_qdiscs(plain, 7).value();
+  const auto more = egress_qdiscs(rich(), 7).value();
+  EXPECT_EQ(qdisc_changes({}, more, false).added, more);
+  const auto up = qdisc_changes(less, more, false);
+  EXPECT_EQ(up.added.size(), 3u);
+  EXPECT_EQ(up.changed.size(), 1u);
+  // What is below must not be removed while it holds packets.
+  const auto down = qdisc_changes(more, less, false);
+  EXPECT_TRUE(down.added.empty());
+  EXPECT_EQ(down.changed.size(), 4u);
+  auto after = more;
+  for (const auto& changed : down.changed) {
+    for (auto& qdisc : after) {
+      if (qdisc.handle == changed.handle) qdisc = changed;
+    }
+  }
+  EXPECT_EQ(difference(after, less), std::nullopt);
+  EXPECT_TRUE(qdisc_changes(after, less, false).changed.empty());
+  EXPECT_EQ(qdisc_changes(after, less, true).changed.size(), 1u);
+}
+
+TEST(NetemPlan, OursAreKnownFromOthers) {
+  const auto ours = egress_qdiscs(rich(), 7).value();
+  EXPECT_EQ(surplus_roots(ours, {}).size(), 1u);
+  EXPECT_TRUE(surplus_roots(ours, ours).empty());
+  EXPECT_THAT(*difference(ours, {}), HasSubstr("prio 4e54: on interface 7 is still there"));
+  EXPECT_THAT(*difference({}, ours), HasSubstr("there is no prio 4e54: on interface 7"));
+  const tc::Qdisc htb = {7, 0x10000, tc::root_parent, "htb", {}, 0};
+  const tc::Qdisc standard = {7, 0, tc::root_parent, "fq_codel", {}, 0};
+  EXPECT_TRUE(is_foreign_root(htb));
+  EXPECT_FALSE(is_foreign_root(standard));
+  EXPECT_FALSE(is_foreign_root(ours[0]));
+  EXPECT_EQ(difference({htb, standard}, {}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace entropy::kernel

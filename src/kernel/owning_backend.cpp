@@ -1,0 +1,112 @@
+#include "kernel/owning_backend.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "kernel/netem_plan.hpp"
+
+namespace entropy::kernel {
+namespace {
+
+// Four or five of these fit into the time in which interfaces fade from the set of the living.
+constexpr Duration renewal_interval = std::chrono::milliseconds(300);
+constexpr std::uint32_t largest_packet = 65535;  // of IPv4; no interface has to take more
+
+// Of a netem backend, living or dead, not of the target.
+bool is_of_ours(const Link& link) { return link.kind == "ifb" && link.name == ingress_device; }
+
+}  // namespace
+
+Instant monotonic_now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
+
+bool ipv6_available() { return static_cast<bool>(Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0))); }
+
+Result<> OwningBackend::apply(const State& wanted) {
+  const State state = canonical(wanted);
+  auto done = state.empty() ? clear_all() : establish(state);
+  if (!done && !state.empty()) std::ignore = clear_all();
+  return done;
+}
+
+// An interface that goes while we write its rules makes the kernel refuse them; then the next look is right.
+Result<> OwningBackend::establish(const State& wanted) {
+  constexpr int attempts = 3;
+  Result<> done;
+  for (int i = 0; i < attempts; ++i) {
+    done = attempt(wanted);
+    if (done || done.error().code != ErrorCode::not_found) break;
+  }
+  stale_ = !done.has_value();
+  return done;
+}
+
+Result<> OwningBackend::attempt(const State& wanted) {
+  if (auto found = find_interfaces(); !found) return found;
+  if (state_.empty()) tables_.forget_counts();
+  if (auto done = become(wanted); !done) return done;
+  state_ = wanted;
+  next_renewal_ = monotonic_now() + renewal_interval;
+  return {};
+}
+
+Result<> OwningBackend::clear_all() {
+  state_ = {};
+  stale_ = false;
+  return clear();
+}
+
+Result<> OwningBackend::find_interfaces() {
+  links_.changed();  // what it would tell is seen now
+  auto links = links_.links();
+  if (!links) return fail(links.error());
+  for (const auto& link : *links) {
+    if (link.loopback) surroundings_.loopback_index = link.index;
+  }
+  std::erase_if(*links, [](const Link& link) { return link.loopback || !link.up || is_of_ours(link); });
+  found_ = std::move(*links);
+  surroundings_.interfaces.clear();
+  surroundings_.smallest_mtu = largest_packet;
+  for (const auto& link : found_) {
+    surroundings_.interfaces.push_back(link.name);
+    surroundings_.smallest_mtu = std::min(surroundings_.smallest_mtu, link.mtu);
+  }
+  return {};
+}
+
+Result<State> OwningBackend::read_back() {
+  renew_if_due();
+  const auto tables = tables_.read();
+  if (!tables) return fail(tables.error());
+  return state_of(*tables, state_, surroundings_);
+}
+
+void OwningBackend::on_ready() {
+  if (links_.changed()) stale_ = true;
+  if (state_.empty()) {
+    if (stale_) stale_ = !find_interfaces().has_value();
+  } else if (stale_) {
+    // What fails here is tried again at the next renewal; `read_back` tells the difference.
+    std::ignore = establish(State(state_));
+    if (stale_) renew();
+  } else {
+    renew_if_due();
+  }
+}
+
+void OwningBackend::renew_if_due() {
+  if (!state_.empty() && monotonic_now() >= next_renewal_) renew();
+}
+
+void OwningBackend::renew() {
+  if (!tables_.renew()) stale_ = true;
+  next_renewal_ = monotonic_now() + renewal_interval;
+}
+
+std::optional<Duration> OwningBackend::until_due() const {
+  if (state_.empty()) return std::nullopt;
+  return std::max(next_renewal_ - monotonic_now(), Duration::zero());
+}
+
+}  // namespace entropy::kernel

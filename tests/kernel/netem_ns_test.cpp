@@ -1,0 +1,163 @@
+// What only the netem backend has: qdiscs, and a device for arriving packets.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+
+#include "kernel/lab.hpp"
+#include "kernel/netem_plan.hpp"
+#include "kernel/tc_socket.hpp"
+#include "kernel/traffic.hpp"
+
+namespace entropy::testing {
+namespace {
+
+using kernel::Cut;
+using kernel::Effect;
+using kernel::State;
+using ::testing::HasSubstr;
+
+class NetemTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto reason = why_no_lab()) GTEST_SKIP() << *reason;
+    lab.emplace();
+    lab->inside(Side::target, [&] {
+      if (const auto made = kernel::make_netem_backend(); !made) lacking = made.error().message;
+    });
+    if (!lacking.empty()) GTEST_SKIP() << lacking;
+  }
+  // Qdiscs of ours, and the ifb device.
+  std::size_t things_left() const {
+    std::size_t count = 0;
+    lab->inside(Side::target, [&] {
+      auto control = kernel::tc::TcSocket::open().value();
+      for (const auto& qdisc : control.qdiscs().value()) count += kernel::is_ours(qdisc) ? 1 : 0;
+      if (control.find_ifb(kernel::ingress_device).value()) ++count;
+    });
+    return count;
+  }
+  std::optional<Lab> lab;
+  std::string lacking;
+};
+
+Effect delayed(Duration delay) { return {{{delay, {}, 0, {}}}, {}, 0, Cut::none}; }
+State both(const Effect& effect) { return {effect, effect}; }
+
+TEST_F(NetemTest, IsPreferred) {
+  InjectorThread injector(*lab);
+  injector.with([](kernel::Backend& backend) { EXPECT_EQ(backend.name(), "netem"); });
+}
+
+TEST_F(NetemTest, LeavesNoTrace) {
+  InjectorThread injector(*lab, kernel::make_netem_backend);
+  ASSERT_TRUE(injector.apply(both(delayed(30ms))));
+  EXPECT_EQ(things_left(), 4u);  // prio and netem on eth0, netem on ent0, and ent0
+  EXPECT_TRUE(lab->run(Side::target, "ip -6 addr show dev ent0 | grep -q inet6 && exit 1 || exit 0"));
+  ASSERT_TRUE(injector.apply({delayed(30ms), {}}));
+  EXPECT_EQ(things_left(), 2u);
+  ASSERT_TRUE(injector.apply({}));
+  EXPECT_EQ(things_left(), 0u);
+  EXPECT_EQ(injector.read_back(), State{});
+  EXPECT_TRUE(lab->run(Side::target, "tc qdisc show dev eth0 | grep -q noqueue"));
+}
+
+TEST_F(NetemTest, WhatADeadOwnerLeftIsRemovedByTheNext) {
+  for (const int signal : {SIGKILL, SIGTERM}) {
+    InjectorProcess injector(*lab, both(delayed(100ms)), kernel::make_netem_backend);
+    ASSERT_TRUE(injector.ready());
+    EXPECT_GE(one_way(*lab, Side::target, Ip::v4).value(), 100ms);
+    injector.signal(signal);
+    injector.wait();
+    for (const Side from : {Side::target, Side::peer}) {
+      EXPECT_TRUE(wait_until(1s, [&] { return one_way(*lab, from, Ip::v4, 64, 50ms).has_value(); }));
+    }
+    EXPECT_EQ(things_left(), 4u);
+    InjectorThread next(*lab, kernel::make_netem_backend);
+    EXPECT_EQ(things_left(), 0u);
+    EXPECT_EQ(next.read_back(), State{});
+    ASSERT_TRUE(next.apply(both(delayed(20ms))));
+    EXPECT_EQ(next.read_back(), both(delayed(20ms)));
+  }
+}
+
+TEST_F(NetemTest, AQdiscOfTheTargetsIsNeverReplaced) {
+  ASSERT_TRUE(lab->run(Side::target, "tc qdisc add dev eth0 root handle 1: htb default 0"));
+  InjectorThread injector(*lab, kernel::make_netem_backend);
+  const auto refused = injector.apply(both(delayed(20ms)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "eth0 has a qdisc of its own (htb 1:), Entropy does not replace it");
+  EXPECT_EQ(injector.read_back(), State{});
+  EXPECT_TRUE(lab->run(Side::target, "tc qdisc show dev eth0 | grep -q 'htb 1:'"));
+  // What needs no qdisc there works nevertheless.
+  const State others = {{{}, {}, 0.5, Cut::none}, delayed(20ms)};
+  ASSERT_TRUE(injector.apply(others));
+  EXPECT_EQ(injector.read_back(), others);
+  EXPECT_GE(one_way(*lab, Side::peer, Ip::v4).value(), 20ms);
+}
+
+TEST_F(NetemTest, ASecondInjectorTouchesNothing) {
+  InjectorThread first(*lab, kernel::make_netem_backend);
+  ASSERT_TRUE(first.apply(both(delayed(50ms))));
+  {
+    InjectorThread second(*lab, kernel::make_netem_backend);
+    EXPECT_EQ(second.read_back(), State{});
+    const auto refused = second.apply(both(delayed(1ms)));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("another injector holds this namespace"));
+    EXPECT_TRUE(second.apply({}));
+  }
+  EXPECT_EQ(first.read_back(), both(delayed(50ms)));
+  EXPECT_GE(one_way(*lab, Side::target, Ip::v4).value(), 50ms);
+}
+
+TEST_F(NetemTest, AMissingQdiscIsNoticed) {
+  InjectorThread injector(*lab, kernel::make_netem_backend);
+  ASSERT_TRUE(injector.apply(both(delayed(50ms))));
+  ASSERT_TRUE(lab->run(Side::target, "tc qdisc del dev eth0 root"));
+  EXPECT_THAT(injector.read_back().error().message, HasSubstr("there is no prio 4e54: on interface"));
+  ASSERT_TRUE(injector.apply(both(delayed(50ms))));
+  EXPECT_EQ(injector.read_back(), both(delayed(50ms)));
+}
+
+struct Moments {
+  double mean = 0;
+  double deviation = 0;
+};
+
+// Of the times that single packets take, in milliseconds.
+Moments measured(const Lab& lab, Side from, int count) {
+  Moments m;
+  std::vector<double> all;
+  for (int i = 0; i < count; ++i) all.push_back(one_way(lab, from, Ip::v4).value_or(Milliseconds(1e6)).count());
+  for (const double v : all) m.mean += v / count;
+  for (const double v : all) m.deviation += (v - m.mean) * (v - m.mean) / count;
+  m.deviation = std::sqrt(m.deviation);
+  return m;
+}
+
+TEST_F(NetemTest, JitterIsSpreadAsAsked) {
+  InjectorThread injector(*lab, kernel::make_netem_backend);
+  struct Case {
+    Side from;
+    kernel::Distribution distribution;
+    double deviation;
+  };
+  for (const auto& [from, distribution, deviation] :
+       {Case{Side::target, kernel::Distribution::uniform, 10 / std::sqrt(3.0)},
+        Case{Side::peer, kernel::Distribution::normal, 10}}) {
+    Effect effect = delayed(40ms);
+    effect.delays[0].jitter = 10ms;
+    effect.delays[0].distribution = distribution;
+    ASSERT_TRUE(injector.apply(both(effect)));
+    const auto seen = measured(*lab, from, 100);
+    std::printf("asked 40 ms, deviation %.1f; mean %.2f, deviation %.2f\n", deviation, seen.mean, seen.deviation);
+    EXPECT_NEAR(seen.mean, 41, 5);
+    EXPECT_NEAR(seen.deviation, deviation, 3.5);
+  }
+}
+
+}  // namespace
+}  // namespace entropy::testing
