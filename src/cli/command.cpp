@@ -48,6 +48,7 @@ CLI::App* Commands::chosen() const {
 
 std::vector<std::string> Commands::names() const {
   std::vector<std::string> names;
+  names.reserve(runs_.size());
   for (const auto& [command, run] : runs_) names.push_back(command->get_name());
   std::ranges::sort(names);
   return names;

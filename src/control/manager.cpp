@@ -82,6 +82,7 @@ std::vector<PolicyView> Manager::policies() const {
   const Observed observed = reconciler_.observe();
   const Plan plan = control::plan(desired_, observed, clock_.now());
   std::vector<PolicyView> views;
+  views.reserve(desired_.policies.size());
   for (const auto& record : desired_.policies) views.push_back(view(record, observed, plan));
   return views;
 }

@@ -19,6 +19,7 @@ std::string fault_fields(const Fault& fault) {
 
 std::string line_of(const State& state) {
   std::vector<std::string> active;
+  active.reserve(state.active.size());
   for (const auto& fault : state.active) active.push_back(concat("{", fault_fields(fault), "}"));
   return concat(R"({"event":"state","revision":)", state.revision, R"(,"version":)", json_string(state.version),
                 R"(,"backend":)", json_string(state.backend), R"(,"paused":)", flag(state.paused), R"(,"leased":)",
