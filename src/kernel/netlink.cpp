@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 namespace entropy::kernel {
@@ -146,7 +147,7 @@ std::optional<std::string> find_text(View attributes, std::uint16_t type) {
 std::optional<Refusal> refusal_of(const Message& message) {
   if (message.type != NLMSG_ERROR) return std::nullopt;
   const auto head = read_struct<nlmsgerr>(message.payload);
-  if (!head || head->error >= 0) return std::nullopt;
+  if (!head || head->error >= 0 || head->error == INT_MIN) return std::nullopt;
   Refusal refusal = {head->msg.nlmsg_seq, -head->error, {}};
   if (message.flags & NLM_F_ACK_TLVS) {
     const View attributes = attributes_behind(message.payload, sizeof(nlmsgerr));

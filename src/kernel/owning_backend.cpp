@@ -44,10 +44,12 @@ Result<> OwningBackend::establish(const State& wanted) {
 
 Result<> OwningBackend::attempt(const State& wanted) {
   if (auto found = find_interfaces(); !found) return found;
-  if (state_.empty()) tables_.forget_counts();
+  const bool first = state_.empty();
+  if (first) tables_.forget_counts();
   if (auto done = become(wanted); !done) return done;
   state_ = wanted;
-  next_renewal_ = monotonic_now() + renewal_interval;
+  // A change renews nothing that was alive before: changes that come faster than renewals must not put them off.
+  if (first) next_renewal_ = monotonic_now() + renewal_interval;
   return {};
 }
 

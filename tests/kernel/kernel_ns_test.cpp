@@ -421,6 +421,20 @@ TEST_P(KernelTest, ChangesKeepWhatIsHeld) {
   }
 }
 
+// A policy that lasts must not leak at the edges of another one's windows, however close these are.
+TEST_P(KernelTest, ChangesFasterThanRenewalsLeaveNoGap) {
+  InjectorThread injector(*lab, make);
+  constexpr int changes = 20;  // of some 100 ms: twice as long as the interfaces stay alive without renewal
+  for (int i = 0; i < changes; ++i) {
+    Effect effect = delayed(100ms);
+    if (i % 2 != 0) effect.delays.push_back({20ms});
+    ASSERT_APPLIED(injector, with_egress(effect));
+    const auto took = one_way(*lab, Side::target, Ip::v4, 64);
+    ASSERT_TRUE(took);
+    EXPECT_GE(*took, 90ms) << "after " << i << " changes";
+  }
+}
+
 TEST_P(KernelTest, ReadsBackWhatWasAskedAndLeavesNoTrace) {
   InjectorThread injector(*lab, make);
   Effect all = delayed(7ms);
