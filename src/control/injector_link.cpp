@@ -63,7 +63,7 @@ asio::awaitable<void> InjectorLink::write_loop(std::shared_ptr<InjectorLink> sel
   while (!closed_) {
     const auto now = std::chrono::steady_clock::now();
     if (now >= next_renewal) {
-      next_renewal = now + lease_ / 3;
+      next_renewal = now + renewal_period(lease_);
       queue_.push_front(renewal);
     }
     while (!closed_ && !queue_.empty()) {

@@ -1,4 +1,5 @@
-// The manager's end of an injector's attach stream: commands down, reports up, the lease renewed every third of it.
+// The manager's end of an injector's attach stream: commands down, reports up, the lease renewed every sixth
+// of it; each renewal is answered, so that a frozen injector is noticed.
 #pragma once
 
 #include <deque>
@@ -23,6 +24,8 @@ class InjectorLink : public std::enable_shared_from_this<InjectorLink> {
   };
 
   InjectorLink(boost::asio::any_io_executor executor, Duration lease, Handlers handlers);
+
+  static Duration renewal_period(Duration lease) { return lease / 6; }
 
   // Takes over an attached stream and starts to renew the lease.
   void start(std::unique_ptr<docker::AttachStream> stream);

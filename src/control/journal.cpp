@@ -100,8 +100,12 @@ Journal::Open& Journal::open(const Source& source, const program::Fault& fault, 
   note_window(source.endpoint, fault);
   const Key key = key_of(source.endpoint, fault);
   if (const auto known = open_.find(key); known != open_.end()) {
-    known->second.injector = source.injector;
-    return known->second;
+    if (known->second.record.started == fault.started) {
+      known->second.injector = source.injector;
+      return known->second;
+    }
+    // It ended and began anew while nobody looked.
+    close(key, fault.started, store::Outcome::cut_short, 0, "ended unseen");
   }
   Open entry{record_of(source.endpoint, fault), source.injector};
   const auto id = store_.add_fault(entry.record);

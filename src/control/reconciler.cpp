@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr Duration answer_time = 5s;       // for an injector to answer to its program
+constexpr Duration patience = 3s;           // beyond the time at which a renewal is answered
 constexpr Duration accounting_delay = 1s;  // after a window's end, for reports under way
 constexpr Duration longest_wait = 30s;
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
@@ -70,6 +71,7 @@ asio::awaitable<void> Reconciler::run() {
 void Reconciler::pass() {
   drop_dead_injectors();
   const Time now = clock_.now();
+  notice_silence(now);
   const Observed observed = observe();
   const Plan plan = control::plan(desired_, observed, now);
   account_windows(observed, plan, now);
@@ -117,6 +119,23 @@ void Reconciler::drop_dead_injectors() {
     it = runtimes_.erase(it);
   }
 }
+
+// A frozen injector's rules expire within two seconds: its faults are over, too, though it can't say so.
+void Reconciler::notice_silence(Time now) {
+  for (auto& [id, runtime] : runtimes_) {
+    const auto& known = endpoint(runtime.endpoint)->containers();
+    const auto container = known.find(id);
+    const bool frozen = container != known.end() && container->second.container.state == "paused";
+    if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
+    if (!frozen && now < runtime.heard_at + silence_limit()) continue;
+    runtime.silent = true;
+    if (runtime.state) runtime.state->active.clear();
+    journal_.gone(id, "the injector does not answer; the kernel let its rules expire");
+    injector_event("injector.silent", runtime.endpoint, id, frozen ? "it is paused" : "");
+  }
+}
+
+Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
 
 void Reconciler::account_windows(const Observed& observed, const Plan& plan, Time now) {
   for (const auto& record : desired_.policies) {
@@ -172,6 +191,7 @@ Duration Reconciler::until_next_pass(Time now) const {
   for (const auto& [target, failure] : failures_) next = std::min(next, std::max(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
     if (runtime.awaits_answer()) next = std::min(next, runtime.sent_at + answer_time);
+    if (runtime.link && !runtime.silent) next = std::min(next, runtime.heard_at + silence_limit());
   }
   return std::max<Duration>(next - now, 1ms);
 }

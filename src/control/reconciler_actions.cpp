@@ -62,6 +62,7 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
     where.forget(*id);
     co_return fail(ready.error());
   }
+  runtimes_[*id].heard_at = clock_.now();
   const auto seen = co_await where.inspect(*id);
   if (seen) injector_event("injector.created", action.endpoint, *id, "");
   co_return Result<>();
@@ -89,8 +90,12 @@ docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateIn
   if (id.error().code == ErrorCode::not_found) image_present_.erase(where.name());
   if (id.error().code != ErrorCode::conflict) co_return fail(id.error());
   auto holder = co_await where.engine().inspect_container(name);
-  const bool ours =
-      holder && is_injector(holder->container) && label_of(holder->container, label::manager) == options_.manager_id;
+  const bool injector = holder && is_injector(holder->container);
+  const bool ours = injector && label_of(holder->container, label::manager) == options_.manager_id;
+  if (injector && !ours) {
+    co_return fail(ErrorCode::conflict, concat("another Entropy (manager ", label_of(holder->container, label::manager),
+                                               ") has its injector there: remove its policies first"));
+  }
   if (holder && !ours) {
     co_return fail(ErrorCode::conflict,
                    concat("the name ", name, " is taken by a container that is not ours: rename or remove it"));
@@ -123,6 +128,7 @@ docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
   runtime.endpoint = where.name();
   runtime.link = link;
   runtime.sent_revision = 0;
+  runtime.heard_at = clock_.now();
   link->start(std::move(*stream));
   co_return Result<>();
 }
@@ -176,6 +182,11 @@ void Reconciler::send_program(const std::string& id, std::vector<program::Entry>
 
 void Reconciler::on_report(const std::string& endpoint_name, const std::string& id, program::Report report) {
   const Journal::Source source{endpoint_name, id};
+  if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
+    if (found->second.silent) return;  // it thawed, but its end is decided
+    found->second.heard_at = clock_.now();
+  }
+  if (std::holds_alternative<program::Alive>(report)) return;
   if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
   if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);
@@ -277,7 +288,7 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   }
   // Asked nicely, they roll back and end; the engine's events tell.
   const auto patience = std::chrono::steady_clock::now() + within / 3;
-  while (!running().empty() && std::chrono::steady_clock::now() < patience) co_await work_.wait(50ms);
+  while (!observe().injectors.empty() && std::chrono::steady_clock::now() < patience) co_await work_.wait(50ms);
   for (const auto& injector : running()) {
     if (std::chrono::steady_clock::now() > deadline) break;
     Endpoint& where = *endpoint(injector.endpoint);

@@ -17,13 +17,15 @@ struct Reconciler::Runtime {
   std::uint64_t sent_revision = 0;
   std::vector<program::Entry> sent;
   Time sent_at{};
+  Time heard_at{};     // of the last report, or the beginning of the connection
+  bool silent = false;  // no report in time; what it held last is not counted on any more
   std::optional<program::State> state;
 
   bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }
 
   void show(ObservedInjector& injector, Time now, Duration answer_time) const {
     injector.attached = link != nullptr;
-    injector.silent = awaits_answer() && now >= sent_at + answer_time;
+    injector.silent = silent || (awaits_answer() && now >= sent_at + answer_time);
     injector.sent_revision = sent_revision;
     injector.sent = sent;
     injector.state = state;

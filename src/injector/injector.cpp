@@ -50,7 +50,10 @@ void Injector::execute(program::Program program) {
   program_ = std::move(program);
   dirty_ = true;
 }
-void Injector::execute(program::Lease lease) { lease_ = lease.duration; }
+void Injector::execute(program::Lease lease) {
+  lease_ = lease.duration;
+  sink_(program::Alive{});
+}
 void Injector::execute(program::Pause) {
   paused_ = true;
   dirty_ = true;

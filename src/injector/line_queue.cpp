@@ -13,9 +13,9 @@ void LineQueue::append(Kind kind, std::string bytes) {
 void LineQueue::push_text(std::string text) { append(Kind::text, std::move(text)); }
 
 void LineQueue::push(const program::Report& report) {
-  const Kind kind = std::holds_alternative<program::Log>(report)     ? Kind::log
-                    : std::holds_alternative<program::State>(report) ? Kind::state
-                                                                     : Kind::fault;
+  const bool is_talk = std::holds_alternative<program::Log>(report) || std::holds_alternative<program::Alive>(report);
+  const bool is_state = std::holds_alternative<program::State>(report);
+  const Kind kind = is_talk ? Kind::log : is_state ? Kind::state : Kind::fault;
   append(kind, program::to_json_line(report) + '\n');
   while (size_ > limit_ && (drop_oldest(Kind::log) || drop_oldest(Kind::state) || drop_oldest(Kind::fault))) {
   }

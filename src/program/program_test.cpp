@@ -63,6 +63,7 @@ TEST(Report, RoundTrips) {
                                        FaultStarted{sample_fault(), "egress delay 200ms"},
                                        FaultEnded{sample_fault(), Time(14s), true, 12},
                                        FaultFailed{sample_fault(), "no"},
+                                       Alive{},
                                        Log{"hello"}};
   for (const auto& report : reports) {
     const auto parsed = parse_report(to_json_line(report));

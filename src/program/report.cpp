@@ -39,6 +39,7 @@ std::string line_of(const FaultFailed& report) {
   return concat(R"({"event":"fault.failed",)", fault_fields(report.fault), R"(,"message":)",
                 json_string(report.message), "}");
 }
+std::string line_of(const Alive&) { return R"({"event":"alive"})"; }
 std::string line_of(const Log& log) { return concat(R"({"event":"log","message":)", json_string(log.message), "}"); }
 
 }  // namespace

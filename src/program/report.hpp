@@ -59,12 +59,16 @@ struct FaultFailed {
   std::string message;
   bool operator==(const FaultFailed&) const = default;
 };
+// The answer to every lease: whoever is frozen can't give it.
+struct Alive {
+  bool operator==(const Alive&) const = default;
+};
 struct Log {
   std::string message;
   bool operator==(const Log&) const = default;
 };
 
-using Report = std::variant<State, FaultStarted, FaultEnded, FaultFailed, Log>;
+using Report = std::variant<State, FaultStarted, FaultEnded, FaultFailed, Alive, Log>;
 
 // One line of JSON without its newline.
 std::string to_json_line(const Report& report);

@@ -77,6 +77,7 @@ Result<Report> parse_report(std::string_view line) {
                       number_at(*object, "packets")};
   }
   if (event == "fault.failed") return FaultFailed{fault_of(*object), text_at(*object, "message")};
+  if (event == "alive") return Alive{};
   return Log{event == "log" ? text_at(*object, "message") : std::string(line)};
 }
 

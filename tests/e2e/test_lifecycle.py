@@ -1,5 +1,6 @@
 """Containers come, go and restart; injectors and the service die; nothing is left behind."""
 import json
+import os
 import signal
 import subprocess
 import time
@@ -81,6 +82,23 @@ def test_a_frozen_injector_lets_traffic_flow(own_service, pair):
     frozen = time.monotonic()
     wait_until(lambda: None not in target.rtt(peer, 1), "traffic flows", within=4)
     assert time.monotonic() - frozen < 4  # two seconds, and one lost datagram's patience
+
+
+def test_a_frozen_injector_is_noticed_and_replaced(own_service, pair):
+    target, peer, selector = pair
+    service = own_service("--lease", "12s")
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    before = injector_containers()
+    pid = int(docker("inspect", "-f", "{{.State.Pid}}", *before))
+    assert pid > 0
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: injector_containers() not in ([], before), "it is replaced", within=15)
+    service.wait_active(name)
+    assert all(slow(target.rtt(peer)))
+    docker("pause", *injector_containers())  # the engine tells of this one
+    wait_until(lambda: [f["outcome"] for f in service.faults("--policy", name)] == ["active", "cut-short", "cut-short"],
+               "the frozen ones' faults are over, the new one's holds")
 
 
 def test_a_killed_service_ends_its_faults_with_the_lease(own_service, pair):
