@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr Duration answer_time = 5s;       // for an injector to answer to its program
-constexpr Duration patience = 3s;           // beyond the time at which a renewal is answered
+constexpr Duration patience = 3s;          // beyond the time at which a renewal is answered
 constexpr Duration accounting_delay = 1s;  // after a window's end, for reports under way
 constexpr Duration longest_wait = 30s;
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores

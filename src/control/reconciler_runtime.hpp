@@ -17,7 +17,7 @@ struct Reconciler::Runtime {
   std::uint64_t sent_revision = 0;
   std::vector<program::Entry> sent;
   Time sent_at{};
-  Time heard_at{};     // of the last report, or the beginning of the connection
+  Time heard_at{};      // of the last report, or the beginning of the connection
   bool silent = false;  // no report in time; what it held last is not counted on any more
   std::optional<program::State> state;
 
