@@ -220,7 +220,7 @@ TEST_P(KernelTest, ReorderSendsAShareAhead) {
   InjectorThread injector(*lab, make);
   for (const double correlation : {0.0, 0.5}) {
     Effect effect;
-    effect.reorders = {{0.25, 10ms, correlation, 0}};
+    effect.reorders = {{0.25, 50ms, correlation, 0}};  // long, for machines that send slowly
     for (const auto& [state, from] :
          {std::pair{with_egress(effect), Side::target}, {with_ingress(effect), Side::peer}}) {
       ASSERT_APPLIED(injector, state);
