@@ -98,6 +98,34 @@ TEST_F(NetemTest, AQdiscOfTheTargetsIsNeverReplaced) {
   EXPECT_GE(one_way(*lab, Side::peer, Ip::v4).value(), 20ms);
 }
 
+std::string backend_of(InjectorThread& injector) {
+  std::string name;
+  injector.with([&](kernel::Backend& backend) { name = backend.name(); });
+  return name;
+}
+
+TEST_F(NetemTest, UserSpaceDoesWhatNetemCant) {
+  InjectorThread injector(*lab);
+  Effect correlated = delayed(40ms);
+  correlated.delays[0].jitter = 1ms;
+  correlated.delays[0].correlation = 0.5;
+  for (const auto& [effect, name] :
+       {std::pair{delayed(40ms), "netem"}, {correlated, "userspace"}, {delayed(40ms), "netem"}}) {
+    ASSERT_TRUE(injector.apply(both(effect)));
+    EXPECT_EQ(backend_of(injector), name);
+    EXPECT_EQ(injector.read_back(), both(effect));
+    for (const Side from : {Side::target, Side::peer}) EXPECT_GE(one_way(*lab, from, Ip::v4).value(), 39ms);
+  }
+  ASSERT_TRUE(injector.apply({}));
+  EXPECT_EQ(things_left(), 0u);
+  ASSERT_TRUE(lab->run(Side::target, "tc qdisc add dev eth0 root handle 1: htb default 0"));
+  ASSERT_TRUE(injector.apply(both(delayed(40ms))));
+  EXPECT_EQ(backend_of(injector), "userspace");
+  EXPECT_GE(one_way(*lab, Side::target, Ip::v4).value(), 40ms);
+  ASSERT_TRUE(injector.apply({}));
+  EXPECT_EQ(injector.read_back(), State{});
+}
+
 TEST_F(NetemTest, ASecondInjectorTouchesNothing) {
   InjectorThread first(*lab, kernel::make_netem_backend);
   ASSERT_TRUE(first.apply(both(delayed(50ms))));
