@@ -1,6 +1,7 @@
 #include "kernel/backend.hpp"
 
 #include "base/text.hpp"
+#include "kernel/fallback.hpp"
 #include "kernel/netem.hpp"
 #include "kernel/userspace.hpp"
 
@@ -19,11 +20,13 @@ Result<std::unique_ptr<Backend>> make_userspace_backend() {
 }
 
 Result<std::unique_ptr<Backend>> make_backend() {
-  auto netem = make_netem_backend();
-  if (netem) return netem;
+  auto netem = NetemBackend::make();
   auto userspace = make_userspace_backend();
+  if (netem && userspace) return std::make_unique<FallbackBackend>(std::move(*netem), std::move(*userspace));
+  if (netem) return std::move(*netem);
   if (userspace) return userspace;
-  return fail(userspace.error().code, concat(netem.error().message, "; ", userspace.error().message));
+  return fail(userspace.error().code,
+              concat("the netem backend does not work here: ", netem.error().message, "; ", userspace.error().message));
 }
 
 }  // namespace entropy::kernel

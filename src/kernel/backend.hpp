@@ -18,7 +18,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  virtual std::string name() const = 0;  // "userspace", "netem"
+  virtual std::string name() const = 0;  // "userspace", "netem": the one that is in use now
 
   // Makes the namespace as `wanted` says and reads it back: success means that the kernel holds just that. Idempotent:
   // does nothing where it is so already. An empty state leaves nothing behind. After an error the namespace has been
@@ -44,7 +44,7 @@ class Backend {
 Result<std::unique_ptr<Backend>> make_netem_backend();
 Result<std::unique_ptr<Backend>> make_userspace_backend();
 
-// The first of the two that works here. The error says what each one lacks.
+// netem, with user space for what netem can't do, or whichever works here. The error says what each one lacks.
 Result<std::unique_ptr<Backend>> make_backend();
 
 }  // namespace entropy::kernel

@@ -20,7 +20,7 @@ bool is_on_any(const std::vector<tc::Qdisc>& roots, const tc::Qdisc& qdisc) {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> NetemBackend::make() {
+Result<std::unique_ptr<NetemBackend>> NetemBackend::make() {
   auto tables = OwnedTables::open();
   if (!tables) return fail(tables.error());
   if (auto able = check_kernel(tables->socket()); !able) return fail(able.error());
@@ -40,6 +40,17 @@ Result<std::unique_ptr<Backend>> NetemBackend::make() {
   }
   std::ignore = backend->clear();  // what can't be removed will be told by `read_back`
   return backend;
+}
+
+Result<> NetemBackend::check(const State& wanted) {
+  for (const Effect* effect : {&wanted.egress, &wanted.ingress}) {
+    if (const auto netems = netems_for(*effect); !netems) return fail(netems.error());
+  }
+  if (!wanted.egress.holds_packets()) return {};
+  if (auto found = find_interfaces(); !found) return found;
+  const auto kernel = control_.qdiscs();
+  if (!kernel) return fail(kernel.error());
+  return check_roots(*kernel);
 }
 
 Result<> NetemBackend::become(const State& wanted) {

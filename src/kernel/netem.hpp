@@ -20,10 +20,12 @@ class NetemBackend final : public OwningBackend {
  public:
   // Tries whether this kernel and our rights are enough; the error says what is missing. Removes what a dead owner
   // left.
-  static Result<std::unique_ptr<Backend>> make();
+  static Result<std::unique_ptr<NetemBackend>> make();
 
   std::string name() const override { return "netem"; }
   Result<State> read_back() override;
+  // Whether a state can be made here as things are now; changes nothing. `unsupported` where another backend might.
+  Result<> check(const State& wanted);
 
  private:
   NetemBackend(OwnedTables tables, LinkWatch links, Surroundings surroundings, tc::TcSocket control)

@@ -112,6 +112,9 @@ Result<std::vector<Netem>> netems_for(const Effect& effect) {
       return fail(ErrorCode::unsupported,
                   concat("netem can't do a jitter of ", to_string(delay.jitter), ": it does at most 2147ms"));
     }
+    if (delay.correlation > 0) {
+      return fail(ErrorCode::unsupported, "netem does not heed the correlation of jitter");
+    }
     netems.push_back(delaying(delay));
   }
   for (const auto& reorder : effect.reorders) netems.push_back(reordering(reorder));

@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 Effect rich() {
   Effect effect;
-  effect.delays = {{10ms, 0us, 0, {}}, {20ms, 5ms, 0.25, Distribution::pareto}, {1500us, 0us, 0, {}}};
+  effect.delays = {{10ms, 0us, 0, {}}, {20ms, 5ms, 0, Distribution::pareto}, {1500us, 0us, 0, {}}};
   effect.reorders = {{0.25, 7ms, 0.5, 3}, {1, 5s, 0, 0}};
   return effect;
 }
@@ -137,6 +137,7 @@ TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
 
 TEST(NetemPlan, WhatNetemCantDoIsSaid) {
   EXPECT_THAT(netems_for({{{60s, 3s, 0, {}}}, {}, 0, Cut::none}).error().message, HasSubstr("a jitter of 3s"));
+  EXPECT_THAT(netems_for({{{60s, 1s, 0.5, {}}}, {}, 0, Cut::none}).error().message, HasSubstr("correlation of jitter"));
   Effect many;
   many.delays.resize(9, {10ms, 1ms, 0, {}});
   EXPECT_THAT(netems_for(many).error().message, HasSubstr("netem can nest 8"));
