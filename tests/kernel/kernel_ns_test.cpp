@@ -192,7 +192,8 @@ TEST_F(KernelTest, TransfersStayWholeUnderEveryFault) {
 TEST_F(KernelTest, ReorderSendsAShareAhead) {
   InjectorThread injector(*lab);
   Effect effect;
-  effect.reorders = {{0.25, 10ms, 0, 0}};
+  // Long enough that who waits is overtaken even where sending the next takes ten milliseconds (an emulated machine).
+  effect.reorders = {{0.25, 100ms, 0, 0}};
   for (const auto& [state, from] : {std::pair{with_egress(effect), Side::target}, {with_ingress(effect), Side::peer}}) {
     ASSERT_APPLIED(injector, state);
     const auto arrived = stream(*lab, from, Ip::v4, 2000, 100us);
