@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
-#include <thread>
 
 #include "kernel/lab.hpp"
 #include "kernel/nft_socket.hpp"
@@ -32,29 +32,10 @@ class KernelTest : public ::testing::Test {
   std::optional<Lab> lab;
 };
 
-// What this machine takes to wake another thread and be woken by it: microseconds on a real machine, milliseconds on an
-// emulated one (tests/testbed).
-Milliseconds wake_up() {
-  static const Milliseconds median = [] {
-    int ends[2];
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    const Fd near(ends[0]);
-    std::jthread echo([far = Fd(ends[1])] {
-      for (char byte = 0; ::read(far.get(), &byte, 1) == 1 && ::write(far.get(), &byte, 1) == 1;) {
-      }
-    });
-    std::vector<Milliseconds> seen;
-    char byte = 0;
-    for (int i = 0; i < 31; ++i) {
-      const auto start = Clock::now();
-      EXPECT_TRUE(::write(near.get(), &byte, 1) == 1 && ::read(near.get(), &byte, 1) == 1);
-      seen.emplace_back(Clock::now() - start);
-    }
-    ::shutdown(near.get(), SHUT_RDWR);
-    std::ranges::sort(seen);
-    return seen[seen.size() / 2];
-  }();
-  return median;
+// How much later than asked the path through the injector may be. An emulated machine (tests/testbed) needs more.
+Milliseconds slack() {
+  const char* asked = std::getenv("ENTROPY_TEST_SLACK_MS");
+  return Milliseconds(asked != nullptr ? std::atof(asked) : 5);
 }
 
 void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
@@ -63,10 +44,8 @@ void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
   std::ranges::sort(seen);
   const Milliseconds median = seen[seen.size() / 2];
   EXPECT_GE(median, asked);
-  // Packet to the injector, its timer, verdict, packet to the receiver.
-  EXPECT_LE(median, asked * 1.1 + 5ms + 4 * wake_up());
-  std::printf("asked %.1f ms, median %.3f, most %.3f (wake-up %.3f)\n", asked.count(), median.count(),
-              seen.back().count(), wake_up().count());
+  EXPECT_LE(median, asked * 1.1 + slack());
+  std::printf("asked %.1f ms, median %.3f, most %.3f\n", asked.count(), median.count(), seen.back().count());
 }
 
 Effect delayed(Duration delay) { return {{{delay, {}, 0, {}}}, {}, 0, Cut::none}; }
@@ -146,7 +125,7 @@ TEST_F(KernelTest, LargeDatagramsAreDelayedToo) {
       const auto took = one_way(*lab, from, ip, fragmented);
       ASSERT_TRUE(took);
       EXPECT_GE(*took, 20ms);
-      EXPECT_LE(*took, 20ms * 1.1 + 20ms);
+      EXPECT_LE(*took, 20ms * 1.1 + 4 * slack());
     }
     ASSERT_APPLIED(injector, {});
   }
