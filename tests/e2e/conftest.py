@@ -18,11 +18,12 @@ ENTROPY = str(ROOT / "bin" / "entropy")
 NET = str(pathlib.Path(__file__).resolve().parent / "net.py")
 IMAGE = "entropy-test:latest"
 PREFIX = f"e2e{os.getpid()}"
+PATIENCE = float(os.environ.get("ENTROPY_TEST_PATIENCE", "1"))  # an emulated machine (tests/testbed) needs more of it
 numbers = itertools.count(1)
 
 
 def run(*args, check=True, timeout=60, **kwargs):
-    done = subprocess.run(args, capture_output=True, text=True, timeout=timeout, **kwargs)
+    done = subprocess.run(args, capture_output=True, text=True, timeout=timeout * PATIENCE, **kwargs)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, args))} exited {done.returncode}: {done.stdout}{done.stderr}")
     return done
@@ -34,7 +35,7 @@ def docker(*args, **kwargs):
 
 def wait_until(condition, what, within=15.0, every=0.05):
     """Waits for a condition, not for a time; returns what it returned."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + within * PATIENCE
     while True:
         value = condition()
         if value:

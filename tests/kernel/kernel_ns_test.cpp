@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "kernel/lab.hpp"
@@ -43,13 +44,19 @@ INSTANTIATE_TEST_SUITE_P(Backend, KernelTest,
                                            std::pair{"userspace", &kernel::make_userspace_backend}),
                          [](const auto& info) { return info.param.first; });
 
+// How much later than asked the path through the injector may be. An emulated machine (tests/testbed) needs more.
+Milliseconds slack() {
+  const char* asked = std::getenv("ENTROPY_TEST_SLACK_MS");
+  return Milliseconds(asked != nullptr ? std::atof(asked) : 5);
+}
+
 void expect_delay(const Lab& lab, Side from, Ip ip, Milliseconds asked) {
   std::vector<Milliseconds> seen;
   for (int i = 0; i < 15; ++i) seen.push_back(one_way(lab, from, ip).value_or(Milliseconds(1e6)));
   std::ranges::sort(seen);
   const Milliseconds median = seen[seen.size() / 2];
   EXPECT_GE(median, asked);
-  EXPECT_LE(median, asked * 1.1 + 5ms);
+  EXPECT_LE(median, asked * 1.1 + slack());
   std::printf("asked %.1f ms, median %.3f, most %.3f\n", asked.count(), median.count(), seen.back().count());
 }
 
@@ -130,7 +137,7 @@ TEST_P(KernelTest, LargeDatagramsAreDelayedToo) {
       const auto took = one_way(*lab, from, ip, fragmented);
       ASSERT_TRUE(took);
       EXPECT_GE(*took, 20ms);
-      EXPECT_LE(*took, 20ms * 1.1 + 20ms);
+      EXPECT_LE(*took, 20ms * 1.1 + 4 * slack());
     }
     ASSERT_APPLIED(injector, {});
   }
@@ -220,7 +227,7 @@ TEST_P(KernelTest, ReorderSendsAShareAhead) {
   InjectorThread injector(*lab, make);
   for (const double correlation : {0.0, 0.5}) {
     Effect effect;
-    effect.reorders = {{0.25, 50ms, correlation, 0}};  // long, for machines that send slowly
+    effect.reorders = {{0.25, 100ms, correlation, 0}};  // long, for machines that send slowly
     for (const auto& [state, from] :
          {std::pair{with_egress(effect), Side::target}, {with_ingress(effect), Side::peer}}) {
       ASSERT_APPLIED(injector, state);
