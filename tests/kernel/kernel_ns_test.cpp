@@ -227,7 +227,7 @@ TEST_P(KernelTest, ReorderSendsAShareAhead) {
   InjectorThread injector(*lab, make);
   for (const double correlation : {0.0, 0.5}) {
     Effect effect;
-    effect.reorders = {{0.25, 50ms, correlation, 0}};  // long, for machines that send slowly
+    effect.reorders = {{0.25, 100ms, correlation, 0}};  // long, for machines that send slowly
     for (const auto& [state, from] :
          {std::pair{with_egress(effect), Side::target}, {with_ingress(effect), Side::peer}}) {
       ASSERT_APPLIED(injector, state);
