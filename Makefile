@@ -13,14 +13,16 @@ prepare: ## install what building, testing and running need (Debian packages); s
 	@tools/prepare
 
 build: prepare ## build bin/entropy and bin/entropy-injector
-	@tools/build release
+	@tools/build release entropy entropy-injector
 	@mkdir -p bin
 	@cp build/release/src/main/entropy build/release/src/injector/entropy-injector bin/
 
 test: build ## every test: unit, kernel, end to end; then unit and kernel again under ASan+UBSan, and fuzzing
+	@tools/build release
 	@tools/run-tests
 
 test-long: build ## what does not fit 25 minutes: everything again under ThreadSanitizer, repeated
+	@tools/build release
 	@tools/run-tests --long
 
 fuzz: prepare ## every parser against inputs that nobody wrote, SECONDS=300 each; finds are kept in build/fuzz/

@@ -3,27 +3,11 @@
 #include <boost/json.hpp>
 
 #include "base/text.hpp"
+#include "base/url.hpp"
 
 namespace entropy::docker {
 
 namespace json = boost::json;
-
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (unreserved.find(c) != std::string_view::npos) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += hex[byte >> 4];
-    out += hex[byte & 15];
-  }
-  return out;
-}
 
 std::string container_target(std::string_view id, std::string_view rest) {
   return concat("/containers/", percent_encode(id), rest);

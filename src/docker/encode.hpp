@@ -11,9 +11,6 @@
 
 namespace entropy::docker {
 
-// One segment of a path, or a value of a query (RFC 3986): all but letters, digits and -._~ as %XX.
-std::string percent_encode(std::string_view text);
-
 // "/containers/{id}{rest}"
 std::string container_target(std::string_view id, std::string_view rest);
 

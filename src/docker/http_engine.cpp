@@ -1,6 +1,7 @@
 #include <boost/json/value.hpp>
 
 #include "base/text.hpp"
+#include "base/url.hpp"
 #include "docker/attach.hpp"
 #include "docker/client.hpp"
 #include "docker/decode.hpp"
