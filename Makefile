@@ -1,7 +1,6 @@
 # The commands of the project; `make help` lists them. Each installs, builds and starts what it lacks.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-JOBS ?= $(shell nproc)
 SECONDS ?= 300
 
 .PHONY: help prepare build test test-long fuzz demo stop bench format lint clean
@@ -26,7 +25,7 @@ test-long: build ## what does not fit 25 minutes: everything again under ThreadS
 	@tools/run-tests --long
 
 fuzz: prepare ## every parser against inputs that nobody wrote, SECONDS=300 each; finds are kept in build/fuzz/
-	@tools/build sanitize
+	@tools/build sanitize entropy_tests
 	@tools/fuzz $(SECONDS)
 
 demo: build ## two containers, one policy, faults coming and going before your eyes
