@@ -109,10 +109,10 @@ void Endpoint::take_list(std::vector<docker::Container> containers) {
     const std::string id = container.id;
     CachedContainer cached{std::move(container), "", false};
     cached.up = is_up(cached.container.state);
-    // A start that was missed while the stream was down is found by looking: only owners of a namespace with an
-    // injector in it can be mistaken.
     fresh.emplace(id, std::move(cached));
   }
+  // A start that was missed while the stream was down is found by looking: only owners of a namespace with an
+  // injector in it can be mistaken.
   for (const auto& id : owners) {
     if (fresh.contains(id) && fresh.at(id).up) dirty_.insert(id);
   }
