@@ -33,6 +33,9 @@ class KernelTest : public ::testing::TestWithParam<std::pair<const char*, Backen
       if (const auto made = make(); !made) lacking = made.error().message;
     });
     if (!lacking.empty()) GTEST_SKIP() << lacking;
+    // Datagrams that wait for the first neighbour resolution are overtaken by those behind it, without any fault (seen
+    // over IPv6 in one fresh namespace of four): the neighbours get to know each other first.
+    for (const Ip ip : {Ip::v4, Ip::v6}) ASSERT_TRUE(one_way(*lab, Side::target, ip));
   }
   const BackendMaker make = GetParam().second;
   std::optional<Lab> lab;
@@ -92,26 +95,13 @@ Effect cutting(Cut cut) { return {{}, {}, 0, cut}; }
     ASSERT_TRUE(applied_) << applied_.error().message;   \
   } while (false)
 
-// Whoever waited arrives after higher numbers that went ahead.
-int count_waited(const std::vector<int>& arrived) {
-  int waited = 0;
-  int highest = -1;
-  for (const int number : arrived) {
-    if (number < highest) ++waited;
-    highest = std::max(highest, number);
-  }
-  return waited;
-}
-
 // 99.999 % of all binomial experiments end within 4.42 standard deviations of the mean: with a dozen of them in every
 // run, the usual 99.9 % would fail one run in a hundred.
 void expect_loss(const std::vector<int>& arrived, int sent, double share) {
   const double mean = sent * share;
   const double deviation = std::sqrt(sent * share * (1 - share));
   EXPECT_NEAR(sent - static_cast<double>(arrived.size()), mean, 4.42 * deviation + 1);
-  // A busy machine swaps a packet now and then by itself (seen in one run of ten with both cores taken); loss that
-  // reordered would show in many.
-  EXPECT_LE(count_waited(arrived), sent / 100);
+  EXPECT_TRUE(std::ranges::is_sorted(arrived));
 }
 
 TEST_P(KernelTest, LossIsWhatWasAskedAndSilent) {
@@ -223,6 +213,17 @@ TEST_P(KernelTest, TransfersStayWholeUnderEveryFault) {
       expect_transfer(*lab, Ip::v6, Side::peer);
     }
   }
+}
+
+// Whoever waited arrives after higher numbers that went ahead.
+int count_waited(const std::vector<int>& arrived) {
+  int waited = 0;
+  int highest = -1;
+  for (const int number : arrived) {
+    if (number < highest) ++waited;
+    highest = std::max(highest, number);
+  }
+  return waited;
 }
 
 TEST_P(KernelTest, ReorderSendsAShareAhead) {
