@@ -27,6 +27,7 @@ boost::asio::awaitable<Response> unpause_injector(Call call);
 Response list_targets(const Call& call);
 Response list_failures(const Call& call);
 Response list_endpoints(const Call& call);
+boost::asio::awaitable<Response> examine_endpoints(Call call);
 
 // faults.cpp
 Response list_faults(const Call& call);

@@ -34,6 +34,7 @@ std::span<const Route> routes() {
       {"GET", "/v1/targets", at_once<list_targets>, {"selector"}},
       {"GET", "/v1/failures", at_once<list_failures>},
       {"GET", "/v1/endpoints", at_once<list_endpoints>},
+      {"POST", "/v1/endpoints:examine", examine_endpoints},
 
       {"GET", "/v1/faults", at_once<list_faults>, {"policy", "target", "since", "until", "limit", "cursor"}},
       {"GET", "/v1/forecast", at_once<get_forecast>, {"policy", "until"}},

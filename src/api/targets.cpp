@@ -45,6 +45,12 @@ Response list_failures(const Call&) {
   return json_response(kinds);
 }
 
+boost::asio::awaitable<Response> examine_endpoints(Call call) {
+  const auto views = co_await call.service->examine_endpoints();
+  if (!views) co_return problem(views.error());
+  co_return json_response(to_json(*views));
+}
+
 Response list_endpoints(const Call& call) { return json_response(to_json(call.service->endpoints())); }
 
 }  // namespace entropy::api

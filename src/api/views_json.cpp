@@ -74,6 +74,11 @@ json::object to_json(const control::TargetState& state) {
 }
 
 json::object to_json(const control::EndpointView& view) {
+  json::array examined;
+  for (const auto& each : view.examined) {
+    examined.push_back(
+        json::object{{"backend", each.backend}, {"works", each.missing.empty()}, {"message", each.missing}});
+  }
   return {{"endpoint", view.endpoint},
           {"up", view.up},
           {"message", view.message},
@@ -84,7 +89,8 @@ json::object to_json(const control::EndpointView& view) {
           {"kernel_version", view.kernel_version},
           {"architecture", view.architecture},
           {"containers", view.containers},
-          {"backends", texts(view.backends)}};
+          {"backends", texts(view.backends)},
+          {"examined", std::move(examined)}};
 }
 
 json::object to_json(const control::HaltView& view) {

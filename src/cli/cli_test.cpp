@@ -257,9 +257,18 @@ TEST_F(Cli, DoctorTellsWhatIsWrong) {
   view.endpoint = "unix:///var/run/docker.sock";
   view.up = true;
   view.kernel_version = "6.1.0";
-  server.on_thread([&] { server.service.endpoint_views = {view}; });
+  view.operating_system = "Ubuntu 24.04 LTS";
+  server.on_thread([&] {
+    server.service.endpoint_views = {view};
+    server.service.examined = {{"netem", "this kernel has no netem (module sch_netem)"}, {"userspace", ""}};
+  });
   const Outcome healthy = run({"doctor"});
   EXPECT_EQ(healthy.code, 0) << healthy.out;
+  EXPECT_THAT(healthy.out, HasSubstr("ok    backend userspace works there"));
+  EXPECT_THAT(healthy.out, HasSubstr("note  backend netem: this kernel has no netem (module sch_netem); on Ubuntu it "
+                                     "is in the package linux-modules-extra-$(uname -r) (the other one is used)"));
+  server.on_thread([&] { server.service.examined[1].missing = "the capability NET_ADMIN"; });
+  EXPECT_EQ(run({"doctor"}).code, 1);
   EXPECT_THAT(healthy.out, HasSubstr("kernel 6.1.0"));
   view.up = false;
   view.message = "permission denied";

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "base/text.hpp"
@@ -55,6 +56,39 @@ void examine_local(Diagnosis& diagnosis, const Client& client) {
   }
 }
 
+// Where a module comes from that a kernel lacks; none where that is not the trouble.
+std::string remedy(std::string_view missing, std::string_view system) {
+  if (!missing.contains("(module ")) return "";
+  const auto is_any = [&](std::initializer_list<std::string_view> names) {
+    return std::ranges::any_of(names, [&](std::string_view name) { return system.contains(name); });
+  };
+  if (is_any({"Ubuntu"})) return "; on Ubuntu it is in the package linux-modules-extra-$(uname -r)";
+  if (is_any({"Fedora", "Red Hat", "CentOS", "Rocky", "AlmaLinux", "Oracle"})) {
+    return "; here it is in the package kernel-modules-extra";
+  }
+  if (is_any({"Debian"})) return "; Debian's stock kernel has it: package linux-image-amd64 (or -arm64)";
+  return "; a kernel with CONFIG_NET_SCH_NETEM, CONFIG_NET_SCH_PRIO and CONFIG_IFB, perhaps in a package of extra "
+         "modules, has it";
+}
+
+// What was tried just now in a network namespace of its own.
+void examine_backends(Diagnosis& diagnosis, const json::value& endpoint) {
+  const auto* examined = find_field(endpoint, "examined");
+  if (examined == nullptr || !examined->is_array()) return;
+  bool any = false;
+  for (const auto& each : examined->get_array()) any |= field_text(each, "works") == "true";
+  for (const auto& each : examined->get_array()) {
+    const std::string name = concat("backend ", field_text(each, "backend"));
+    if (field_text(each, "works") == "true") {
+      diagnosis.good(concat(name, " works there (tried in a network namespace of its own)"));
+      continue;
+    }
+    const std::string missing = field_text(each, "message");
+    const std::string line = concat(name, ": ", missing, remedy(missing, field_text(endpoint, "operating_system")));
+    any ? diagnosis.note(concat(line, " (the other one is used)")) : diagnosis.bad(line);
+  }
+}
+
 void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
   const auto text = [&](std::string_view path) { return field_text(endpoint, path); };
   diagnosis.heading(concat("Endpoint ", text("endpoint")));
@@ -66,12 +100,7 @@ void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
                         text("containers"), " containers"));
   diagnosis.good(concat(text("operating_system"), ", kernel ", text("kernel_version"), ", ", text("architecture")));
   if (!text("message").empty()) diagnosis.note(text("message"));
-  const std::string backends = text("backends");
-  if (backends.empty()) {
-    diagnosis.note("backends: none seen at work yet (an injector finds out when the first policy has a target)");
-  } else {
-    diagnosis.good(concat("backends that injectors found to work: ", backends));
-  }
+  examine_backends(diagnosis, endpoint);
 }
 
 int run_doctor(const Context& context) {
@@ -79,7 +108,7 @@ int run_doctor(const Context& context) {
   if (!client) return context.usage(client.error().message);
   Diagnosis diagnosis(context.console.out);
   examine_local(diagnosis, *client);
-  const auto endpoints = client->call("GET", "/v1/endpoints");
+  const auto endpoints = client->call("POST", "/v1/endpoints:examine");
   diagnosis.heading("Service");
   if (!endpoints) {
     diagnosis.bad(endpoints.error().message);

@@ -12,17 +12,17 @@ std::string label_of(const docker::Container& container, std::string_view key) {
 
 bool is_injector(const docker::Container& container) { return label_of(container, label::injector) == "true"; }
 
-docker::ContainerSpec injector_spec(const CreateInjector& action, std::string_view manager_id, std::string_view image) {
+bool is_of_ours(const docker::Container& container) { return !label_of(container, label::injector).empty(); }
+
+namespace {
+
+// Least privilege for the injector's program, whatever it is to do.
+docker::ContainerSpec confined_spec(std::string_view endpoint, std::string_view manager_id, std::string_view image) {
   docker::ContainerSpec spec;
-  spec.name = concat("entropy-", action.target_name);
   spec.image = image;
-  spec.labels = {{std::string(label::injector), "true"},
-                 {std::string(label::manager), std::string(manager_id)},
-                 {std::string(label::endpoint), action.endpoint},
-                 {std::string(label::target), action.target_id},
-                 {std::string(label::target_started), action.target_started},
+  spec.labels = {{std::string(label::manager), std::string(manager_id)},
+                 {std::string(label::endpoint), std::string(endpoint)},
                  {std::string(label::version), std::string(version)}};
-  spec.network_mode = concat("container:", action.target_id);
   spec.cap_drop = {"ALL"};
   spec.cap_add = {"NET_ADMIN"};
   spec.security_options = {"no-new-privileges"};
@@ -33,6 +33,26 @@ docker::ContainerSpec injector_spec(const CreateInjector& action, std::string_vi
   spec.memory_bytes = 64 << 20;
   spec.pids_limit = 8;
   spec.log_options = {{"max-size", "1m"}, {"max-file", "1"}};
+  return spec;
+}
+
+}  // namespace
+
+docker::ContainerSpec injector_spec(const CreateInjector& action, std::string_view manager_id, std::string_view image) {
+  auto spec = confined_spec(action.endpoint, manager_id, image);
+  spec.name = concat("entropy-", action.target_name);
+  spec.labels[std::string(label::injector)] = "true";
+  spec.labels[std::string(label::target)] = action.target_id;
+  spec.labels[std::string(label::target_started)] = action.target_started;
+  spec.network_mode = concat("container:", action.target_id);
+  return spec;
+}
+
+docker::ContainerSpec examiner_spec(std::string_view endpoint, std::string_view manager_id, std::string_view image) {
+  auto spec = confined_spec(endpoint, manager_id, image);
+  spec.command = {"--examine"};
+  spec.labels[std::string(label::injector)] = "examiner";
+  spec.network_mode = "bridge";  // with an interface to try it on
   return spec;
 }
 

@@ -10,7 +10,7 @@
 namespace entropy::control {
 
 namespace label {
-inline constexpr std::string_view injector = "entropy.injector";  // "true" on every injector
+inline constexpr std::string_view injector = "entropy.injector";  // "true" on every injector; on examiners another word
 inline constexpr std::string_view manager = "entropy.manager";
 inline constexpr std::string_view endpoint = "entropy.endpoint";
 inline constexpr std::string_view target = "entropy.target";  // full id of the network namespace's owner
@@ -24,9 +24,14 @@ inline constexpr std::string_view allow = "entropy.allow";
 std::string label_of(const docker::Container& container, std::string_view key);
 
 bool is_injector(const docker::Container& container);
+// Injectors and examiners: never targets.
+bool is_of_ours(const docker::Container& container);
 
 // The sidekick for a target: least privilege, no restart, gone when it ends.
 docker::ContainerSpec injector_spec(const CreateInjector& action, std::string_view manager_id, std::string_view image);
+
+// The injector's program in a network namespace of its own, where it tries what the engine's kernel can do, and ends.
+docker::ContainerSpec examiner_spec(std::string_view endpoint, std::string_view manager_id, std::string_view image);
 
 // What the labels of an injector's container say; the connection's part is left empty.
 ObservedInjector injector_from(std::string_view endpoint, const docker::Container& container);

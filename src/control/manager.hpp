@@ -57,6 +57,7 @@ class Manager final : public Service {
 
   std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const override;
   std::vector<EndpointView> endpoints() const override;
+  Task<std::vector<EndpointView>> examine_endpoints() override;
   ServiceInfo info() const override;
 
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override { return store_.faults(query); }

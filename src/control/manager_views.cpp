@@ -114,6 +114,17 @@ std::vector<EndpointView> Manager::endpoints() const {
   return views;
 }
 
+Task<std::vector<EndpointView>> Manager::examine_endpoints() {
+  auto views = endpoints();
+  for (auto& view : views) {
+    if (!view.up) continue;
+    const auto examined = co_await reconciler_.examine(*reconciler_.endpoint(view.endpoint));
+    if (!examined) co_return fail(context(concat("examining ", view.endpoint), examined.error()));
+    for (const auto& each : *examined) view.examined.push_back({each.backend, each.missing});
+  }
+  co_return views;
+}
+
 ServiceInfo Manager::info() const {
   ServiceInfo info;
   info.manager_id = options_.manager_id;

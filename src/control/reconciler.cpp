@@ -85,7 +85,8 @@ Observed Reconciler::observe() const {
     if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
     for (const auto& [id, cached] : endpoint->containers()) {
       if (!is_injector(cached.container)) {
-        if (cached.up) observed.containers.push_back({endpoint->name(), cached.container, cached.started_at});
+        if (cached.up && !is_of_ours(cached.container))
+          observed.containers.push_back({endpoint->name(), cached.container, cached.started_at});
         continue;
       }
       if (label_of(cached.container, label::manager) != options_.manager_id) continue;

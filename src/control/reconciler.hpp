@@ -61,6 +61,9 @@ class Reconciler {
   // Removes it; the next pass makes a new one.
   boost::asio::awaitable<void> restart(std::string injector_id);
 
+  // What each backend can do on the engine's kernel, tried in a network namespace that is thrown away.
+  docker::Task<std::vector<program::Examined>> examine(Endpoint& where);
+
   // Rolls everything back and removes all injectors, within the time; how many are left. The loop must not run on.
   boost::asio::awaitable<std::size_t> shut_down(Duration within);
 

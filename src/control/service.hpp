@@ -63,6 +63,8 @@ class Service {
   // Every container that Entropy sees, with what the selector says of it; nullopt: all that Entropy may touch.
   virtual std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const = 0;
   virtual std::vector<EndpointView> endpoints() const = 0;
+  // The same, with what the backends can do, tried now on every engine that is up.
+  virtual Task<std::vector<EndpointView>> examine_endpoints() = 0;
   virtual ServiceInfo info() const = 0;
 
   virtual Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const = 0;

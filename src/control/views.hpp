@@ -85,6 +85,11 @@ struct EndpointView {
   std::string architecture;
   std::uint64_t containers = 0;
   std::vector<std::string> backends;  // those that injectors have found to work there
+  struct Examined {
+    std::string backend;
+    std::string missing;  // why it does not work; empty: it does
+  };
+  std::vector<Examined> examined;  // of every backend, where it was asked for
 };
 
 using store::FaultQuery;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration first_retry = std::chrono::seconds(1);
 // A refused attempt disturbs the faults that do hold, for a moment: be rare where it is of no use.
+constexpr Duration look_interval = std::chrono::seconds(1);
 constexpr Duration longest_retry = std::chrono::seconds(30);
 
 program::Fault report_of(const Due& due, Time started) {
@@ -55,7 +56,8 @@ void Faults::settle(const std::vector<Due>& wanted, Time now) {
     const auto same = std::ranges::find_if(wanted, [&](const Due& due) { return due.same_as(each.due); });
     if (same != wanted.end()) each.due.window = same->window;
   }
-  const bool retry = retry_at_ && steady_.elapsed() >= *retry_at_;
+  notice_loss();
+  const bool retry = retry_is_due();
   if (attempted_ && same_faults(*attempted_, wanted) && !retry) return;
   attempted_ = wanted;
   if (retry) retry_at_.reset();
@@ -69,6 +71,29 @@ void Faults::settle(const std::vector<Due>& wanted, Time now) {
   plan_retry();
 }
 
+// A rule or qdisc may be undone by others, and an interface may go.
+void Faults::notice_loss() {
+  if (!applied_ || applied_->empty() || steady_.elapsed() < look_at_) return;
+  look_at_ = steady_.elapsed() + look_interval;
+  const auto held = backend_.read_back();
+  if (held && *held == *applied_) return;
+  sink_(program::Log{
+      concat("the kernel no longer holds what it did: ",
+             held ? concat("it holds ", held->empty() ? "nothing" : describe(*held)) : held.error().message)});
+  applied_.reset();
+  attempted_.reset();
+}
+
+bool Faults::retry_is_due() {
+  if (!retry_at_) return false;
+  return steady_.elapsed() >= *retry_at_ || interfaces_ != backend_.interfaces();
+}
+
+std::optional<Duration> Faults::wake_at() const {
+  if (!applied_ || applied_->empty()) return retry_at_;
+  return std::min(look_at_, retry_at_.value_or(look_at_));
+}
+
 Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
   const kernel::State state = merged(goal);
   // Before the change: a namespace without faults forgets its counters.
@@ -77,6 +102,7 @@ Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
     applied_.reset();
     if (auto applied = backend_.apply(state); !applied) return fail(std::move(applied.error()));
     applied_ = state;
+    look_at_ = steady_.elapsed() + look_interval;
   }
   retire_all_but(goal, matched, now);
   admit(goal, matched);
@@ -151,6 +177,7 @@ void Faults::plan_retry() {
     retry_wait_ = first_retry;
     trouble_.clear();
   } else if (!retry_at_) {
+    interfaces_ = backend_.interfaces();
     retry_at_ = steady_.elapsed() + retry_wait_;
     retry_wait_ = std::min(retry_wait_ * 2, longest_retry);
   }

@@ -16,7 +16,8 @@ namespace entropy::injector {
 using Sink = std::function<void(program::Report)>;
 
 // One thread. Reports FaultStarted and FaultEnded only for what the backend has read back; FaultFailed once for every
-// fault that the kernel refuses, which is then tried again from time to time while it is wanted.
+// fault that the kernel refuses, which is then tried again while it is wanted: from time to time, and when interfaces
+// come or go. What holds is read back every second: what somebody has undone is made again, or else said to have ended.
 class Faults {
  public:
   // All of them must outlive this object.
@@ -27,8 +28,8 @@ class Faults {
   void settle(const std::vector<Due>& wanted, Time now);
 
   std::vector<program::Fault> active() const;
-  // When `settle` shall be called for another attempt, by the steady clock.
-  std::optional<Duration> retry_at() const { return retry_at_; }
+  // When `settle` shall be called for another attempt or look, by the steady clock.
+  std::optional<Duration> wake_at() const;
   // The last refusal of the kernel, while it matters.
   const std::string& trouble() const { return trouble_; }
 
@@ -39,6 +40,8 @@ class Faults {
     std::uint64_t matched_before = 0;
   };
 
+  void notice_loss();
+  bool retry_is_due();
   Result<> reach(const std::vector<Due>& goal, Time now);
   void reach_one_by_one(const std::vector<Due>& goal, Error error, Time now);
   void give_up(const std::vector<Due>& goal, const Error& error, Time now);
@@ -57,6 +60,8 @@ class Faults {
   std::vector<Due> failed_;                    // wanted, refused by the kernel, and reported as such
   std::optional<std::vector<Due>> attempted_;  // the last answer to `wanted`
   std::optional<kernel::State> applied_;       // none: unknown
+  Duration look_at_{0};                        // when what is applied is read back again
+  std::vector<std::string> interfaces_;        // when the kernel refused
   std::optional<Duration> retry_at_;
   Duration retry_wait_;
   std::string trouble_;

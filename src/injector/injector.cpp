@@ -80,7 +80,7 @@ void Injector::stop() {
 
 Wake Injector::wake_at() const {
   const Duration lease_end = heard_at_ + (leased_ ? lease_ : lease_ * leases_alone);
-  return {next_change_, std::min(lease_end, faults_.retry_at().value_or(Duration::max()))};
+  return {next_change_, std::min(lease_end, faults_.wake_at().value_or(Duration::max()))};
 }
 
 // Whoever commands is there: every command renews the lease.

@@ -101,6 +101,7 @@ inline std::vector<std::string> InjectorTest::story() const {
     }
     std::string operator()(const program::State&) const { return "state"; }
     std::string operator()(const program::Alive&) const { return "alive"; }
+    std::string operator()(const program::Examined&) const { return "examined"; }
     std::string operator()(const program::Log&) const { return "log"; }
     std::string operator()(const program::FaultStarted& report) const { return of("started", report.fault); }
     std::string operator()(const program::FaultEnded& report) const {

@@ -203,6 +203,37 @@ TEST_F(InjectorTest, ARefusalIsReportedOnceAndTriedAgain) {
   EXPECT_EQ(last_state().message, "");
 }
 
+TEST_F(InjectorTest, AFaultThatSomebodyUndidIsMadeAgain) {
+  go_to(epoch);
+  follow({slow_entry()});
+  forget();
+  const auto wanted = std::exchange(backend_.held, {});
+  advance(1s);
+  EXPECT_EQ(backend_.held, wanted);
+  EXPECT_THAT(story(), ElementsAre("log", "state"));
+}
+
+TEST_F(InjectorTest, AFaultThatCantBeMadeAgainHasEndedUntilInterfacesCome) {
+  go_to(epoch);
+  follow({slow_entry()});
+  forget();
+  backend_.held = {};
+  backend_.links = {};
+  backend_.refuses = [](const kernel::State& wanted) -> std::optional<Error> {
+    if (wanted.empty()) return std::nullopt;
+    return Error{ErrorCode::unavailable, "no interface", {}};
+  };
+  advance(1s);
+  EXPECT_THAT(story(), ElementsAre("log", "cut short slow 0", "failed slow 0", "state"));
+  EXPECT_THAT(last_state().active, IsEmpty());
+  EXPECT_EQ(last_state().message, "no interface");
+  forget();
+  backend_.links = {"eth0"};
+  backend_.refuses = nullptr;
+  advance(1ms);
+  EXPECT_THAT(story(), ElementsAre("started slow 0", "state"));
+}
+
 TEST_F(InjectorTest, EveryWindowMayFailAnew) {
   backend_.refuses = [](const kernel::State& state) {
     return state.empty() ? std::nullopt : std::optional(Error{ErrorCode::permission, "no", {}});

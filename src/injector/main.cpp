@@ -7,12 +7,22 @@
 #include "base/text.hpp"
 #include "injector/loop.hpp"
 #include "kernel/backend.hpp"
+#include "kernel/examine.hpp"
+#include "program/report.hpp"
 
 namespace {
 
 constexpr std::string_view version = ENTROPY_VERSION;
 
 void say(int fd, const std::string& text) { (void)!::write(fd, text.data(), text.size()); }
+
+// One line of JSON for each backend; for a namespace that is thrown away.
+int examine() {
+  for (const auto& [backend, missing] : entropy::kernel::examine()) {
+    say(STDOUT_FILENO, entropy::program::to_json_line(entropy::program::Examined{backend, missing}) + '\n');
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -21,8 +31,10 @@ int main(int argc, char** argv) {
     say(STDOUT_FILENO, entropy::concat("entropy-injector ", version, '\n'));
     return 0;
   }
+  if (argc == 2 && std::string_view(argv[1]) == "--examine") return examine();
   if (argc > 1) {
-    say(STDERR_FILENO, "entropy-injector: takes no arguments but --version; commands are read from standard input\n");
+    say(STDERR_FILENO,
+        "entropy-injector: takes no arguments but --version and --examine; commands are read from standard input\n");
     return 2;
   }
   // A window's edge and a held packet's time are as exact as the kernel can be.

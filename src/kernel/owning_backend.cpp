@@ -44,6 +44,9 @@ Result<> OwningBackend::establish(const State& wanted) {
 
 Result<> OwningBackend::attempt(const State& wanted) {
   if (auto found = find_interfaces(); !found) return found;
+  if (found_.empty()) {
+    return fail(ErrorCode::unavailable, "there is no network interface that is up, but for lo: nothing to disturb");
+  }
   const bool first = state_.empty();
   if (first) tables_.forget_counts();
   if (auto done = become(wanted); !done) return done;

@@ -64,6 +64,7 @@ TEST(Report, RoundTrips) {
                                        FaultEnded{sample_fault(), Time(14s), true, 12},
                                        FaultFailed{sample_fault(), "no"},
                                        Alive{},
+                                       Examined{"netem", "no \"sch_netem\""},
                                        Log{"hello"}};
   for (const auto& report : reports) {
     const auto parsed = parse_report(to_json_line(report));

@@ -40,6 +40,10 @@ std::string line_of(const FaultFailed& report) {
                 json_string(report.message), "}");
 }
 std::string line_of(const Alive&) { return R"({"event":"alive"})"; }
+std::string line_of(const Examined& report) {
+  return concat(R"({"event":"examined","backend":)", json_string(report.backend), R"(,"missing":)",
+                json_string(report.missing), "}");
+}
 std::string line_of(const Log& log) { return concat(R"({"event":"log","message":)", json_string(log.message), "}"); }
 
 }  // namespace

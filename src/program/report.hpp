@@ -63,12 +63,18 @@ struct FaultFailed {
 struct Alive {
   bool operator==(const Alive&) const = default;
 };
+// What `--examine` says of each backend, instead of everything else.
+struct Examined {
+  std::string backend;
+  std::string missing;  // why it does not work; empty: it does
+  bool operator==(const Examined&) const = default;
+};
 struct Log {
   std::string message;
   bool operator==(const Log&) const = default;
 };
 
-using Report = std::variant<State, FaultStarted, FaultEnded, FaultFailed, Alive, Log>;
+using Report = std::variant<State, FaultStarted, FaultEnded, FaultFailed, Alive, Examined, Log>;
 
 // One line of JSON without its newline.
 std::string to_json_line(const Report& report);

@@ -78,6 +78,7 @@ Result<Report> parse_report(std::string_view line) {
   }
   if (event == "fault.failed") return FaultFailed{fault_of(*object), text_at(*object, "message")};
   if (event == "alive") return Alive{};
+  if (event == "examined") return Examined{text_at(*object, "backend"), text_at(*object, "missing")};
   return Log{event == "log" ? text_at(*object, "message") : std::string(line)};
 }
 

@@ -182,6 +182,18 @@ def test_containers_that_share_a_network_share_an_injector(service, container):
     assert len(injector_containers()) == 1
 
 
+def test_without_a_network_nothing_is_active(service, container):
+    target = container({"test": "cut-off"})
+    name = service.create("latency", "test=cut-off", "-o", "delay=100ms")
+    service.wait_active(name)
+    docker("network", "disconnect", "bridge", target.name)
+    policy = service.wait_phase(name, "degraded") and service.policy(name)
+    assert policy["status"]["active"] == 0
+    assert "no network interface" in policy["status"]["message"]
+    docker("network", "connect", "bridge", target.name)
+    service.wait_active(name)
+
+
 def test_a_second_network_gets_the_fault_too(service, container):
     target, peer = container({"test": "networks"}), container()
     network = f"{peer.name}-net"

@@ -19,6 +19,7 @@ class FakeBackend final : public kernel::Backend {
   // Overrides the truth in `read_back`.
   std::optional<Result<kernel::State>> read_back_lie;
   std::uint64_t matched = 0;
+  std::vector<std::string> links = {"eth0"};
   // Every `apply`, refused or not.
   std::vector<kernel::State> applies;
   kernel::State held;
@@ -35,7 +36,7 @@ class FakeBackend final : public kernel::Backend {
   }
   Result<kernel::State> read_back() override { return read_back_lie ? *read_back_lie : held; }
   Result<kernel::Counters> counters() override { return kernel::Counters{matched, 0, 0}; }
-  std::vector<std::string> interfaces() override { return {"eth0"}; }
+  std::vector<std::string> interfaces() override { return links; }
   std::vector<int> file_descriptors() const override { return {}; }
   void on_ready() override {}
   std::optional<Duration> until_due() const override { return std::nullopt; }

@@ -20,6 +20,7 @@ class FakeService final : public Service {
   std::vector<InjectorView> injector_views;
   std::vector<TargetState> target_states;
   std::vector<EndpointView> endpoint_views;
+  std::vector<EndpointView::Examined> examined;
   std::vector<FaultRecord> fault_records;
   std::vector<Event> events;            // those that can be replayed
   std::uint64_t oldest_replayable = 0;  // subscribing after an id below answers nullptr
@@ -124,6 +125,11 @@ class FakeService final : public Service {
     return states;
   }
   std::vector<EndpointView> endpoints() const override { return endpoint_views; }
+  Task<std::vector<EndpointView>> examine_endpoints() override {
+    auto views = endpoint_views;
+    for (auto& view : views) view.examined = examined;
+    co_return views;
+  }
   ServiceInfo info() const override {
     return {"manager-1", "1.2.3", kept.size(), injector_views.size(), 0, halted, endpoint_views};
   }
