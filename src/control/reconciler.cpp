@@ -72,6 +72,7 @@ void Reconciler::pass() {
   drop_dead_injectors();
   const Time now = clock_.now();
   notice_silence(now);
+  notice_lapse(now);
   const Observed observed = observe();
   const Plan plan = control::plan(desired_, observed, now);
   account_windows(observed, plan, now);
@@ -136,6 +137,18 @@ void Reconciler::notice_silence(Time now) {
   }
 }
 
+// One that can't be reached has had its lease renewed last when it was heard last, or a moment later.
+void Reconciler::notice_lapse(Time now) {
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.link || !runtime.state || runtime.state->active.empty()) continue;
+    if (now < lapse_of(runtime)) continue;
+    runtime.state->active.clear();
+    journal_.gone(id, "it was out of reach for longer than its lease and rolled back by itself");
+  }
+}
+
+Time Reconciler::lapse_of(const Runtime& runtime) const { return runtime.heard_at + options_.lease + silence_limit(); }
+
 Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
 
 void Reconciler::account_windows(const Observed& observed, const Plan& plan, Time now) {
@@ -193,6 +206,7 @@ Duration Reconciler::until_next_pass(Time now) const {
   for (const auto& [id, runtime] : runtimes_) {
     if (runtime.awaits_answer()) next = std::min(next, runtime.sent_at + answer_time);
     if (runtime.link && !runtime.silent) next = std::min(next, runtime.heard_at + silence_limit());
+    if (!runtime.link && runtime.state && !runtime.state->active.empty()) next = std::min(next, lapse_of(runtime));
   }
   return std::max<Duration>(next - now, 1ms);
 }

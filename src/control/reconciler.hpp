@@ -83,6 +83,8 @@ class Reconciler {
   void pass();
   void drop_dead_injectors();
   void notice_silence(Time now);
+  void notice_lapse(Time now);
+  Time lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
   void account_windows(const Observed& observed, const Plan& plan, Time now);
   void account_target(const policy::Record& record, const TargetState& target, const std::string& name,

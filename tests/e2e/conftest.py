@@ -8,6 +8,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -45,6 +46,20 @@ def wait_until(condition, what, within=15.0, every=0.05):
         time.sleep(every)
 
 
+def inside(pid, *args, timeout=120):
+    """Runs a command of net.py in a process's network namespace; its answer is one JSON value."""
+    done = run("nsenter", "-t", str(pid), "-n", "/usr/bin/python3", NET, *map(str, args), timeout=timeout)
+    return json.loads(done.stdout)
+
+
+def kernel_state(pid):
+    """What nftables and links of ours a process's network namespace holds."""
+    enter = ["nsenter", "-t", str(pid), "-n"]
+    tables = run(*enter, "nft", "list", "tables").stdout
+    links = run(*enter, "ip", "-br", "link").stdout
+    return [line for line in (tables + links).splitlines() if "ent" in line.split("@")[0]]
+
+
 @dataclasses.dataclass
 class Container:
     name: str
@@ -60,8 +75,7 @@ class Container:
 
     def net(self, *args, timeout=120):
         """Runs a command of net.py in the container's network namespace; its answer is one JSON value."""
-        done = run("nsenter", "-t", str(self.pid), "-n", "/usr/bin/python3", NET, *map(str, args), timeout=timeout)
-        return json.loads(done.stdout)
+        return inside(self.pid, *args, timeout=timeout)
 
     @contextlib.contextmanager
     def serving(self, *args):
@@ -80,11 +94,7 @@ class Container:
         return self.net("echo-client", peer.ip, count, 0.05)
 
     def kernel_state(self):
-        """What nftables and links of ours the namespace holds."""
-        inside = ["nsenter", "-t", str(self.pid), "-n"]
-        tables = run(*inside, "nft", "list", "tables").stdout
-        links = run(*inside, "ip", "-br", "link").stdout
-        return [line for line in (tables + links).splitlines() if "ent" in line.split("@")[0]]
+        return kernel_state(self.pid)
 
 
 class Service:
@@ -147,6 +157,10 @@ def injector_containers():
     return docker("ps", "-aq", "--filter", "label=entropy.injector").split()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "testbed: runs on the stock kernel of tests/testbed in every `make test`")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def engine():
     run(str(ROOT / "tools" / "engine"), "up", timeout=120)
@@ -155,6 +169,55 @@ def engine():
     left = docker("ps", "-aq", "--filter", f"name=^{PREFIX}").split()
     if left:
         docker("rm", "-f", *left)
+
+
+class OwnEngine:
+    """A dockerd to be killed, in a network namespace of its own; its containers outlive it (--live-restore)."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.address = f"unix://{folder}/docker.sock"
+        self.process = None
+        # Holds the network namespace.
+        self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "ip link set lo up && echo ready && exec sleep 600"],
+                                       stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline().strip() == "ready"
+
+    def start(self):
+        command = ["nsenter", "-t", str(self.holder.pid), "-n", "dockerd", "--live-restore", "-H", self.address,
+                   "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
+                   "--pidfile", f"{self.folder}/pid"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(self.folder / "log").open("ab"))
+        wait_until(lambda: run("docker", "version", check=False).returncode == 0, f"dockerd answers, see {self.folder}/log",
+                   within=60)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is not None:
+            self.start()
+        run("sh", "-c", "docker ps -aq | xargs -r docker rm -f", check=False)
+        self.process.terminate()
+        self.process.wait(timeout=30 * PATIENCE)
+        self.holder.terminate()
+        self.holder.wait()
+        mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        for mount in reversed([each for each in mounts if each.startswith(str(self.folder))]):
+            run("umount", mount)
+
+
+@pytest.fixture
+def own_engine(monkeypatch):
+    """An engine for a test that kills it; it is the one that everybody means meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="entropy-engine-") as folder:
+        it = OwnEngine(pathlib.Path(folder))
+        monkeypatch.setenv("DOCKER_HOST", it.address)
+        it.start()
+        run(str(ROOT / "tools" / "test-image"), timeout=120)
+        yield it
+        it.stop()
 
 
 @pytest.fixture(scope="module")

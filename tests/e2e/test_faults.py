@@ -39,6 +39,7 @@ def test_latency_is_what_was_asked(service, pair, asked):
     assert target.kernel_state() == []
 
 
+@pytest.mark.testbed
 def test_latency_of_what_comes_in(service, pair):
     target, peer, selector = pair
     before = median(target.rtt(peer, 10))
@@ -88,6 +89,7 @@ def test_reordering_is_seen(service, container):
     assert late > 50, f"only {late} of 500 came late"
 
 
+@pytest.mark.testbed
 def test_partition_lets_nothing_pass_and_tells_nobody(service, pair):
     target, peer, selector = pair
     assert None not in target.rtt(peer, 3)

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from conftest import Container, docker, injector_containers, run, wait_until
 
 
@@ -50,6 +52,7 @@ def test_a_stopped_container_needs_no_sidekick(service, container):
     service.wait_phase(name, "waiting")
 
 
+@pytest.mark.testbed
 def test_sigkill_of_an_injector_leaves_clean_traffic_at_once(own_service, pair):
     target, peer, selector = pair
     service = own_service()
@@ -79,9 +82,8 @@ def test_a_frozen_injector_lets_traffic_flow(own_service, pair):
     service.wait_active(service.create("partition", selector))
     service.stop(signal.SIGKILL)
     docker("pause", *injector_containers())
-    frozen = time.monotonic()
+    # Two seconds, and one lost datagram's patience.
     wait_until(lambda: None not in target.rtt(peer, 1), "traffic flows", within=4)
-    assert time.monotonic() - frozen < 4  # two seconds, and one lost datagram's patience
 
 
 def test_a_frozen_injector_is_noticed_and_replaced(own_service, pair):
@@ -101,6 +103,7 @@ def test_a_frozen_injector_is_noticed_and_replaced(own_service, pair):
                "the frozen ones' faults are over, the new one's holds")
 
 
+@pytest.mark.testbed
 def test_a_killed_service_ends_its_faults_with_the_lease(own_service, pair):
     target, peer, selector = pair
     service = own_service("--lease", "3s")
