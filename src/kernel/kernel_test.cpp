@@ -47,7 +47,9 @@ Surroundings surroundings(bool native_queue = true, Holder holder = Holder::queu
 }
 
 std::vector<Surroundings> all_surroundings() {
-  return {surroundings(), surroundings(false), surroundings(false, Holder::qdiscs)};
+  Surroundings hookless = surroundings(false, Holder::qdiscs);
+  hookless.egress_hook = false;
+  return {surroundings(), surroundings(false), surroundings(false, Holder::qdiscs), hookless};
 }
 
 // A batch that makes tables speaks of them with the same messages as the kernel's answer to a dump.
@@ -172,6 +174,20 @@ TEST(Ruleset, QdiscsNeedNoCopies) {
   EXPECT_EQ(tables.front().chains.size(), 4u);
   const auto left = draining(tables);
   for (const auto& chain : left.front().chains) EXPECT_TRUE(chain.rules.empty());
+}
+
+TEST(Ruleset, WithoutEgressHookPostroutingClassifies) {
+  Surroundings around = surroundings(false, Holder::qdiscs);
+  around.egress_hook = false;
+  for (const Effect& effect : {delayed(1ms), Effect{{}, {}, 0.5, Cut::none}, Effect{{}, {}, 0, Cut::drop}}) {
+    const auto tables = tables_for({effect, {}}, around);
+    ASSERT_EQ(tables.size(), 2u);  // of IPv4 and IPv6, none of family netdev
+    for (const auto& table : tables) {
+      ASSERT_EQ(table.chains.size(), 1u);
+      const nft::Rule& last = table.chains.front().rules.back();
+      EXPECT_THAT(last.expressions, ::testing::Contains(nft::Expression(nft::StoreMeta{NFT_META_PRIORITY})));
+    }
+  }
 }
 
 TEST(Ruleset, ChainsAreNeverRemovedAndOriginalsStillDisappear) {

@@ -18,9 +18,18 @@ bool is_on_any(const std::vector<tc::Qdisc>& roots, const tc::Qdisc& qdisc) {
   return std::ranges::find(roots, qdisc.device, &tc::Qdisc::device) != roots.end();
 }
 
+// The first of a chain is the one that loses what is to be lost.
+std::uint64_t dropped_on(std::uint32_t device, const std::vector<tc::Qdisc>& qdiscs) {
+  std::uint64_t sum = 0;
+  for (const auto& qdisc : qdiscs) {
+    if (qdisc.device == device && qdisc.handle == first_netem) sum += qdisc.dropped;
+  }
+  return sum;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<NetemBackend>> NetemBackend::make() {
+Result<std::unique_ptr<NetemBackend>> NetemBackend::make(EgressHook hook) {
   auto tables = OwnedTables::open();
   if (!tables) return fail(tables.error());
   if (auto able = check_kernel(tables->socket()); !able) return fail(able.error());
@@ -32,6 +41,7 @@ Result<std::unique_ptr<NetemBackend>> NetemBackend::make() {
   surroundings.ipv6 = ipv6_available();
   surroundings.holder = Holder::qdiscs;
   surroundings.held_class = held_class;
+  surroundings.egress_hook = hook == EgressHook::if_there && check_egress_hook(tables->socket()).has_value();
   std::unique_ptr<NetemBackend> backend(
       new NetemBackend(std::move(*tables), std::move(*links), std::move(surroundings), std::move(*control)));
   if (auto found = backend->find_interfaces(); !found) return fail(found.error());
@@ -46,7 +56,7 @@ Result<> NetemBackend::check(const State& wanted) {
   for (const Effect* effect : {&wanted.egress, &wanted.ingress}) {
     if (const auto netems = netems_for(*effect); !netems) return fail(netems.error());
   }
-  if (!wanted.egress.holds_packets()) return {};
+  if (!passes_qdiscs(wanted.egress, surroundings_)) return {};
   if (auto found = find_interfaces(); !found) return found;
   const auto kernel = control_.qdiscs();
   if (!kernel) return fail(kernel.error());
@@ -56,6 +66,7 @@ Result<> NetemBackend::check(const State& wanted) {
 Result<> NetemBackend::become(const State& wanted) {
   // Before anything of another injector's is touched.
   if (auto free = tables_.check_free(); !free) return free;
+  if (state_.empty()) dropped_before_ = 0;
   auto qdiscs = qdiscs_for(wanted);
   if (!qdiscs) return fail(qdiscs.error());
   if (auto made = make_qdiscs(wanted, *qdiscs); !made) return made;
@@ -68,7 +79,7 @@ Result<> NetemBackend::become(const State& wanted) {
 Result<std::vector<tc::Qdisc>> NetemBackend::qdiscs_for(const State& wanted) {
   std::vector<tc::Qdisc> all;
   for (const auto& link : found_) {
-    const auto egress = egress_qdiscs(wanted.egress, link.index);
+    const auto egress = egress_qdiscs(wanted.egress, link.index, losing_of_egress());
     if (!egress) return fail(egress.error());
     all.insert(all.end(), egress->begin(), egress->end());
   }
@@ -87,7 +98,7 @@ Result<std::vector<tc::Qdisc>> NetemBackend::qdiscs_for(const State& wanted) {
 Result<> NetemBackend::make_qdiscs(const State& wanted, const std::vector<tc::Qdisc>& qdiscs) {
   const auto kernel = control_.qdiscs();
   if (!kernel) return fail(kernel.error());
-  if (wanted.egress.holds_packets()) {
+  if (passes_qdiscs(wanted.egress, surroundings_)) {
     if (auto free = check_roots(*kernel); !free) return free;
   }
   const auto changes = qdisc_changes(*kernel, qdiscs, wanted != state_);
@@ -144,6 +155,7 @@ Result<> NetemBackend::remove_surplus(const std::vector<tc::Qdisc>& wanted) {
   for (const auto& root : roots) {
     if (!no_ifb && root.device == (*ifb)->index) continue;  // goes with its device
     if (auto removed = control_.remove(root); !removed) return removed;
+    dropped_before_ += dropped_on(root.device, *kernel);
   }
   if (no_ifb) return {};
   return control_.remove_link((*ifb)->index);
@@ -161,6 +173,16 @@ void NetemBackend::wait_until_drained(const std::vector<tc::Qdisc>& roots) {
     const auto kernel = control_.qdiscs();
     if (!kernel || std::ranges::none_of(*kernel, holding)) return;
   } while (monotonic_now() < end);
+}
+
+Result<Counters> NetemBackend::counters() {
+  auto counters = OwningBackend::counters();
+  if (!counters || surroundings_.egress_hook) return counters;
+  const auto kernel = control_.qdiscs();
+  if (!kernel) return fail(kernel.error());
+  counters->dropped += dropped_before_;
+  for (const auto& link : found_) counters->dropped += dropped_on(link.index, *kernel);
+  return counters;
 }
 
 Result<State> NetemBackend::read_back() {

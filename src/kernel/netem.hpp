@@ -3,6 +3,9 @@
 // Qdiscs are made before the rules that send packets to them and removed after, so that without the rules (which vanish
 // with their owner) they are harmless: what a dead owner left is taken over or removed by the next. A root qdisc that
 // somebody else has put on an interface is never replaced: the state is refused.
+//
+// Kernels before 5.16 have no egress hook. There postrouting sends packets to the qdiscs, and a netem loses what is to
+// be lost: of a TCP flow whole super-packets at a time, where the rules lose packets as they would be on the wire.
 #pragma once
 
 #include <memory>
@@ -16,14 +19,17 @@
 
 namespace entropy::kernel {
 
+enum class EgressHook { if_there, unused };
+
 class NetemBackend final : public OwningBackend {
  public:
   // Tries whether this kernel and our rights are enough; the error says what is missing. Removes what a dead owner
   // left.
-  static Result<std::unique_ptr<NetemBackend>> make();
+  static Result<std::unique_ptr<NetemBackend>> make(EgressHook hook = EgressHook::if_there);
 
   std::string name() const override { return "netem"; }
   Result<State> read_back() override;
+  Result<Counters> counters() override;
   // Whether a state can be made here as things are now; changes nothing. `unsupported` where another backend might.
   Result<> check(const State& wanted);
 
@@ -38,11 +44,13 @@ class NetemBackend final : public OwningBackend {
   Result<> make_qdiscs(const State& wanted, const std::vector<tc::Qdisc>& qdiscs);
   Result<> check_roots(const std::vector<tc::Qdisc>& kernel);
   Result<> remove_surplus(const std::vector<tc::Qdisc>& wanted);
+  Losing losing_of_egress() const { return surroundings_.egress_hook ? Losing::rules : Losing::netem; }
   void wait_until_drained(const std::vector<tc::Qdisc>& roots);
   std::string name_of(std::uint32_t device) const;
 
   tc::TcSocket control_;
-  std::vector<tc::Qdisc> qdiscs_;  // in force
+  std::vector<tc::Qdisc> qdiscs_;     // in force
+  std::uint64_t dropped_before_ = 0;  // by qdiscs that are gone
 };
 
 }  // namespace entropy::kernel

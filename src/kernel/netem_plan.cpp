@@ -66,11 +66,19 @@ Netem reordering(const Reorder& reorder) {
 
 Netem idle() { return delaying({}); }
 
+Duration plain_delay(const Effect& effect) {
+  Duration sum{0};
+  for (const auto& delay : effect.delays) {
+    if (delay.jitter == Duration::zero()) sum += delay.delay;
+  }
+  return sum;
+}
+
 void append_chain(std::vector<Qdisc>& qdiscs, const std::vector<Netem>& netems, std::uint32_t device,
                   std::uint32_t parent) {
   std::uint32_t handle = first_netem;
   for (const auto& netem : netems) {
-    qdiscs.push_back({device, handle, parent, "netem", netem, 0});
+    qdiscs.push_back({device, handle, parent, "netem", netem, 0, 0});
     parent = handle | 1;
     handle += handle_step;
   }
@@ -98,13 +106,11 @@ bool does_nothing(const Qdisc& qdisc) {
 
 }  // namespace
 
-Result<std::vector<Netem>> netems_for(const Effect& effect) {
+Result<std::vector<Netem>> netems_for(const Effect& effect, Losing losing) {
   std::vector<Netem> netems;
-  Delay plain;
-  for (const auto& delay : effect.delays) {
-    if (delay.jitter == Duration::zero()) plain.delay += delay.delay;
-  }
-  if (plain.delay > Duration::zero()) netems.push_back(delaying(plain));
+  Netem plain = delaying({plain_delay(effect)});
+  if (losing == Losing::netem) plain.loss = scaled(effect.cut == Cut::drop ? 1 : effect.loss);
+  if (plain != idle()) netems.push_back(plain);
   constexpr tc::Nanoseconds longest_jitter(std::numeric_limits<std::int32_t>::max());
   for (const auto& delay : effect.delays) {
     if (delay.jitter == Duration::zero()) continue;
@@ -126,12 +132,12 @@ Result<std::vector<Netem>> netems_for(const Effect& effect) {
   return netems;
 }
 
-Result<std::vector<Qdisc>> egress_qdiscs(const Effect& effect, std::uint32_t device) {
-  const auto netems = netems_for(effect);
+Result<std::vector<Qdisc>> egress_qdiscs(const Effect& effect, std::uint32_t device, Losing losing) {
+  const auto netems = netems_for(effect, losing);
   if (!netems) return fail(netems.error());
   std::vector<Qdisc> qdiscs;
   if (netems->empty()) return qdiscs;
-  qdiscs.push_back({device, prio_handle, tc::root_parent, "prio", tc::Prio{bands}, 0});
+  qdiscs.push_back({device, prio_handle, tc::root_parent, "prio", tc::Prio{bands}, 0, 0});
   append_chain(qdiscs, *netems, device, held_class);
   return qdiscs;
 }

@@ -26,11 +26,14 @@ inline constexpr std::uint32_t held_class = prio_handle | 4;
 inline constexpr std::uint32_t first_netem = 0x4e55'0000;
 inline constexpr std::size_t most_netems = 8;  // in one chain
 
-// The netems that hold packets as an effect says; an error says what netem can't do.
-Result<std::vector<tc::Netem>> netems_for(const Effect& effect);
+// Who loses and drops packets: the rules, or the first netem.
+enum class Losing { rules, netem };
 
-// What hangs from an interface of the target's, and from the ifb device; nothing if the effect holds nothing.
-Result<std::vector<tc::Qdisc>> egress_qdiscs(const Effect& effect, std::uint32_t device);
+// The netems that do to packets as an effect says; an error says what netem can't do.
+Result<std::vector<tc::Netem>> netems_for(const Effect& effect, Losing losing = Losing::rules);
+
+// What hangs from an interface of the target's, and from the ifb device; nothing if there is nothing to do.
+Result<std::vector<tc::Qdisc>> egress_qdiscs(const Effect& effect, std::uint32_t device, Losing losing = Losing::rules);
 Result<std::vector<tc::Qdisc>> ingress_qdiscs(const Effect& effect, std::uint32_t device);
 
 // Whether a qdisc is one that we make.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernel/delay_line.hpp"
 
@@ -41,7 +42,7 @@ TEST(Tc, AQdiscIsBytesAsTheKernelWantsThem) {
   netem.latency = 5'000'000'001ns;  // beyond 32 bits
   netem.limit = 77;
   netem.gap = 1;
-  const Bytes bytes = written({{3, first_netem, held_class, "netem", netem, 0}});
+  const Bytes bytes = written({{3, first_netem, held_class, "netem", netem, 0, 0}});
   View rest = bytes;
   const auto message = next_message(rest);
   ASSERT_TRUE(message);
@@ -63,11 +64,11 @@ TEST(Tc, WhatWeDontAskForIsNotTakenForOurs) {
   const auto wanted = ingress_qdiscs(effect, 4).value();
   Bytes bytes = written(wanted);
   const std::size_t options = sizeof(nlmsghdr) + sizeof(tcmsg) + 12 + sizeof(nlattr);
-  bytes[options + offsetof(tc_netem_qopt, loss)] = 1;
-  const auto lossy = tc::decode_qdiscs(bytes);
-  ASSERT_EQ(lossy.size(), 1u);
-  EXPECT_TRUE(std::holds_alternative<std::monostate>(lossy[0].options));
-  EXPECT_THAT(*difference(lossy, wanted), HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
+  bytes[options + offsetof(tc_netem_qopt, duplicate)] = 1;
+  const auto doubling = tc::decode_qdiscs(bytes);
+  ASSERT_EQ(doubling.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(doubling[0].options));
+  EXPECT_THAT(*difference(doubling, wanted), HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
 }
 
 void decode_all(View bytes) {
@@ -117,6 +118,21 @@ TEST(NetemPlan, PlainDelaysAreOneAndJitterKeepsTheOrder) {
   EXPECT_EQ(netems[3].gap, 1u);
   EXPECT_EQ(netems[3].ahead, 0xffffffffu);
   EXPECT_TRUE(netems_for({}).value().empty());
+}
+
+TEST(NetemPlan, TheFirstLosesWhereRulesCant) {
+  Effect effect;
+  effect.loss = 0.5;
+  EXPECT_TRUE(netems_for(effect).value().empty());
+  const auto losing = netems_for(effect, Losing::netem).value();
+  ASSERT_EQ(losing.size(), 1u);
+  EXPECT_NEAR(losing[0].loss, std::numeric_limits<std::uint32_t>::max() * 0.5, 1);
+  effect.delays = {{10ms, 0us, 0, {}}};
+  effect.cut = Cut::drop;
+  const auto dropping = netems_for(effect, Losing::netem).value();
+  ASSERT_EQ(dropping.size(), 1u);
+  EXPECT_EQ(dropping[0].latency, 10ms);
+  EXPECT_EQ(dropping[0].loss, std::numeric_limits<std::uint32_t>::max());
 }
 
 TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
@@ -172,8 +188,8 @@ TEST(NetemPlan, OursAreKnownFromOthers) {
   EXPECT_TRUE(surplus_roots(ours, ours).empty());
   EXPECT_THAT(*difference(ours, {}), HasSubstr("prio 4e54: on interface 7 is still there"));
   EXPECT_THAT(*difference({}, ours), HasSubstr("there is no prio 4e54: on interface 7"));
-  const tc::Qdisc htb = {7, 0x10000, tc::root_parent, "htb", {}, 0};
-  const tc::Qdisc standard = {7, 0, tc::root_parent, "fq_codel", {}, 0};
+  const tc::Qdisc htb = {7, 0x10000, tc::root_parent, "htb", {}, 0, 0};
+  const tc::Qdisc standard = {7, 0, tc::root_parent, "fq_codel", {}, 0, 0};
   EXPECT_TRUE(is_foreign_root(htb));
   EXPECT_FALSE(is_foreign_root(standard));
   EXPECT_FALSE(is_foreign_root(ours[0]));

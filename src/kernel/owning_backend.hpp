@@ -18,7 +18,7 @@ class OwningBackend : public Backend {
  public:
   Result<> apply(const State& wanted) final;
   Result<State> read_back() override;
-  Result<Counters> counters() final { return tables_.counters(); }
+  Result<Counters> counters() override { return tables_.counters(); }
   std::vector<std::string> interfaces() final { return surroundings_.interfaces; }
   std::vector<int> file_descriptors() const override { return {links_.fd()}; }
   // After what the derived class has to do at once: renews, and acts on interfaces that come and go.

@@ -29,6 +29,10 @@ Result<> check_kernel(NetlinkSocket& socket) {
                                                "(nf_tables, kernel 5.12 or later): ",
                                                owned.error().message));
   }
+  return {};
+}
+
+Result<> check_egress_hook(NetlinkSocket& socket) {
   const auto hooked = rehearse(socket, [](Writer& out) {
     nft::add_table(out, nft::Family::netdev, probe_table);
     nft::add_chain(out, nft::Family::netdev, probe_table, {"probe", NF_NETDEV_EGRESS, 0, "lo", {}});

@@ -160,6 +160,7 @@ bool holds_in(Holder holder, const Effect& effect, const Surroundings& around) {
 }
 
 bool needs_device_chain(const Effect& effect, Direction direction, const Surroundings& around) {
+  if (direction == Direction::egress && !around.egress_hook) return false;
   const bool disposes = direction == Direction::egress && holds_in(Holder::queues, effect, around);
   return effect.loss > 0 || effect.cut == Cut::drop || disposes || holds_in(Holder::qdiscs, effect, around);
 }
@@ -185,6 +186,20 @@ Expressions unlucky(double share) {
 
 Expressions to_held_class(const Surroundings& around) {
   return {nft::LoadImmediate{value(around.held_class)}, nft::StoreMeta{NFT_META_PRIORITY}};
+}
+
+// For kernels without the egress hook. With a reject, packets are counted where they are rejected.
+Chain classifying(Family family, const Effect& effect, const Surroundings& around) {
+  Chain chain = {"postrouting", NF_INET_POST_ROUTING, last_priority, {}, {}};
+  if (family == Family::ipv6) chain.rules.push_back(rule("neighbours", {neighbour_discovery(), accept}));
+  chain.rules.push_back(pass_unless_alive(Direction::egress));
+  if (effect.cut != Cut::reject) chain.rules.push_back(rule(comment::matched, {count}));
+  if (effect.holds_packets()) {
+    chain.rules.push_back(rule(comment::held, {count, to_held_class(around)}));
+  } else {
+    chain.rules.push_back(rule(comment::steered, {to_held_class(around)}));
+  }
+  return chain;
 }
 
 Expressions through_ingress_device(const Surroundings& around) {
@@ -233,6 +248,9 @@ std::vector<Chain> address_family_chains(Family family, const State& state, cons
     chains.push_back(endpoint_chain(family, Direction::egress, state.egress, around));
   }
   if (holds_in(Holder::queues, state.egress, around)) chains.push_back(postrouting(family, around));
+  if (!around.egress_hook && passes_qdiscs(state.egress, around)) {
+    chains.push_back(classifying(family, state.egress, around));
+  }
   if (state.ingress.cut == Cut::reject || holds_in(Holder::queues, state.ingress, around)) {
     chains.push_back(endpoint_chain(family, Direction::ingress, state.ingress, around));
   }
@@ -253,6 +271,12 @@ std::vector<Chain> device_chains(const State& state, const Surroundings& around)
 }
 
 }  // namespace
+
+bool passes_qdiscs(const Effect& egress, const Surroundings& around) {
+  if (around.holder != Holder::qdiscs) return false;
+  const bool loses = egress.loss > 0 || egress.cut == Cut::drop;
+  return egress.holds_packets() || (!around.egress_hook && loses);
+}
 
 State canonical(State state) {
   for (Effect* effect : {&state.egress, &state.ingress}) {

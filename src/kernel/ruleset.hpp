@@ -8,6 +8,9 @@
 // (seen on 6.18: truesize below zero), and then no fragment at all is put together on the other side of a veth.
 // Everything else that takes packets away sits in the netdev hooks, where the sender sees no error.
 //
+// Kernels before 5.16 have no egress hook. There the netem backend classifies in postrouting, and its qdiscs lose what
+// is to be lost of egress.
+//
 // Every rule but the disposal of originals passes packets of interfaces that are not in the set `alive`, whose elements
 // fade unless they are renewed: a frozen owner disturbs nobody.
 #pragma once
@@ -34,6 +37,7 @@ inline constexpr std::uint32_t copy_mark = 0x10000000;
 namespace comment {
 inline constexpr std::string_view matched = "matched";
 inline constexpr std::string_view held = "held";
+inline constexpr std::string_view steered = "steered";
 inline constexpr std::string_view lost = "lost";
 inline constexpr std::string_view cut = "cut";
 inline constexpr std::string_view reset = "reset";
@@ -58,16 +62,20 @@ struct Surroundings {
   Holder holder = Holder::queues;
   std::uint32_t held_class = 0;      // of egress, with qdiscs
   std::uint32_t ingress_device = 0;  // its index, with qdiscs
+  bool egress_hook = true;           // the kernel has it; without it packets are held by qdiscs
 };
 
 // The nearest state that the rules can express exactly: a loss in steps of 10^-9 between 0 and 1.
 State canonical(State state);
 
+// Whether the rules send what leaves to the qdiscs.
+bool passes_qdiscs(const Effect& egress, const Surroundings& around);
+
 // No tables for the empty state.
 std::vector<nft::Table> tables_for(const State& state, const Surroundings& surroundings);
 
-// The state that tables make. Delays and reorders are the business of user space: where the rules hold packets, they
-// are taken from `held`. An error if the tables are not just what `tables_for` makes of that state.
+// The state that tables make. What user space or qdiscs do to the packets that the rules hand to them is taken from
+// `held`. An error if the tables are not just what `tables_for` makes of that state.
 Result<State> state_of(const std::vector<nft::Table>& tables, const State& held, const Surroundings& surroundings);
 
 // Nullopt if the kernel's tables make just what is wanted, else the first difference, for people. What the kernel has

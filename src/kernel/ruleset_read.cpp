@@ -157,6 +157,11 @@ Result<State> state_of(const std::vector<Table>& tables, const State& held, cons
       effect.delays = parameters.delays;
       effect.reorders = parameters.reorders;
     }
+    const bool to_qdiscs = rule.comment == comment::held || rule.comment == comment::steered;
+    if (to_qdiscs && is_egress(chain) && !surroundings.egress_hook) {
+      effect.loss = parameters.loss;
+      if (parameters.cut == Cut::drop) effect.cut = Cut::drop;
+    }
   });
   if (const auto other = difference(tables, tables_for(state, surroundings))) {
     return fail(ErrorCode::internal, concat("the kernel's rules make no state of ours: ", *other));

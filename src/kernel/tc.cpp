@@ -54,6 +54,7 @@ void put_options(Writer& out, const Netem& netem) {
   tc_netem_qopt fixed = {};
   fixed.limit = netem.limit;
   fixed.gap = netem.gap;
+  fixed.loss = netem.loss;
   const View start = bytes_of(fixed);
   Bytes options(start.begin(), start.end());
   const std::int64_t latency = netem.latency.count();
@@ -107,17 +108,17 @@ std::optional<Netem> decode_netem(View value) {
   if (!fixed || !latency || !jitter) return std::nullopt;
   const auto corrupt = find_struct<tc_netem_corrupt>(attributes, TCA_NETEM_CORRUPT).value_or(tc_netem_corrupt{});
   const auto reorder = find_struct<tc_netem_reorder>(attributes, TCA_NETEM_REORDER).value_or(tc_netem_reorder{});
-  if (fixed->loss != 0 || fixed->duplicate != 0 || corrupt.probability != 0) return std::nullopt;
+  if (fixed->duplicate != 0 || corrupt.probability != 0) return std::nullopt;
   const auto rate = find_struct<tc_netem_rate>(attributes, TCA_NETEM_RATE).value_or(tc_netem_rate{});
   const bool in_order = find_struct<std::uint64_t>(attributes, TCA_NETEM_RATE64) == boundless_rate;
   if (rate.rate != 0 && !in_order) return std::nullopt;
-  return Netem{Nanoseconds(*latency), Nanoseconds(*jitter), fixed->limit, fixed->gap,
-               reorder.probability,   reorder.correlation,  in_order,     Distribution::uniform};
+  return Netem{Nanoseconds(*latency), Nanoseconds(*jitter), fixed->limit, fixed->gap,           reorder.probability,
+               reorder.correlation,   fixed->loss,          in_order,     Distribution::uniform};
 }
 
-std::uint32_t queue_length(View attributes) {
+gnet_stats_queue queue_statistics(View attributes) {
   const View statistics = find(attributes, TCA_STATS2).value_or(View{});
-  return find_struct<std::uint32_t>(statistics, TCA_STATS_QUEUE).value_or(0);  // gnet_stats_queue begins with it
+  return find_struct<gnet_stats_queue>(statistics, TCA_STATS_QUEUE).value_or(gnet_stats_queue{});
 }
 
 std::optional<Qdisc> decode_qdisc(const Message& message) {
@@ -126,12 +127,14 @@ std::optional<Qdisc> decode_qdisc(const Message& message) {
   const View attributes = attributes_behind(message.payload, sizeof(tcmsg));
   auto kind = find_text(attributes, TCA_KIND);
   if (!kind) return std::nullopt;
+  const auto statistics = queue_statistics(attributes);
   Qdisc qdisc = {static_cast<std::uint32_t>(head->tcm_ifindex),
                  head->tcm_handle,
                  head->tcm_parent,
                  *kind,
                  {},
-                 queue_length(attributes)};
+                 statistics.qlen,
+                 statistics.drops};
   const View options = find(attributes, TCA_OPTIONS).value_or(View{});
   if (*kind == prio_kind) {
     if (const auto prio = decode_prio(options)) qdisc.options = *prio;
@@ -207,7 +210,7 @@ void set_up(Writer& out, std::uint32_t index) {
 void delete_link(Writer& out, std::uint32_t index) { out.begin(RTM_DELLINK, NLM_F_ACK, bytes_of(link_head(index))); }
 
 void try_qdisc_kind(Writer& out, std::uint32_t device, std::string_view kind) {
-  out.begin(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE, bytes_of(head_of({device, 0, root_parent, {}, {}, 0})));
+  out.begin(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE, bytes_of(head_of({device, 0, root_parent, {}, {}, 0, 0})));
   out.text(TCA_KIND, kind);
   const std::uint8_t too_short = 0;  // for any kind's options
   out.put(TCA_OPTIONS, bytes_of(too_short));

@@ -35,13 +35,14 @@ struct Netem {
   std::uint32_t gap = 0;          // 1 or more: packets may go ahead
   std::uint32_t ahead = 0;        // the share that goes ahead, of 2^32 - 1
   std::uint32_t correlation = 0;  // of going ahead, of 2^32 - 1
+  std::uint32_t loss = 0;         // of 2^32 - 1
   // A rate that never slows anything: with a rate, netem lets no packet leave before the one ahead of it.
   bool in_order = false;
   // The spread of the jitter, which travels as a table and which the kernel doesn't tell.
   Distribution distribution = Distribution::uniform;
   bool operator==(const Netem& other) const {
     return latency == other.latency && jitter == other.jitter && limit == other.limit && gap == other.gap &&
-           ahead == other.ahead && correlation == other.correlation && in_order == other.in_order;
+           ahead == other.ahead && correlation == other.correlation && loss == other.loss && in_order == other.in_order;
   }
 };
 
@@ -51,7 +52,8 @@ struct Qdisc {
   std::uint32_t parent = 0;
   std::string kind;
   std::variant<std::monostate, Prio, Netem> options;  // monostate: not as we make them
-  std::uint32_t holding = 0;                          // packets now; no part of its identity
+  std::uint32_t holding = 0;                          // packets now; no part of its identity, nor is
+  std::uint32_t dropped = 0;                          // what it has dropped since it was made
   bool operator==(const Qdisc& other) const {
     return device == other.device && handle == other.handle && parent == other.parent && kind == other.kind &&
            options == other.options;

@@ -31,6 +31,7 @@ Result<std::unique_ptr<Backend>> UserspaceBackend::make() {
   auto tables = OwnedTables::open();
   if (!tables) return fail(tables.error());
   if (auto able = check_kernel(tables->socket()); !able) return fail(able.error());
+  if (auto able = check_egress_hook(tables->socket()); !able) return fail(able.error());
   auto links = LinkWatch::open();
   if (!links) return fail(links.error());
   Surroundings surroundings;

@@ -13,7 +13,10 @@
 #include <cstring>
 #include <stdexcept>
 
+#include <linux/netlink.h>
+
 #include "base/text.hpp"
+#include "kernel/requirements.hpp"
 
 namespace entropy::testing {
 namespace {
@@ -71,6 +74,15 @@ void Lab::add_second_pair() const {
                     run(Side::peer, addresses("eth1", Side::peer, 1)) &&
                     run(Side::target, addresses("eth1", Side::target, 1));
   if (!made) throw std::runtime_error("can't join the namespaces once more");
+}
+
+bool Lab::has_egress_hook() const {
+  bool has = false;
+  inside(Side::target, [&] {
+    auto socket = kernel::NetlinkSocket::open(NETLINK_NETFILTER);
+    has = socket && kernel::check_egress_hook(*socket);
+  });
+  return has;
 }
 
 void Lab::inside(Side side, const std::function<void()>& work) const {

@@ -36,6 +36,9 @@ class Lab {
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
 
+  // Whether this kernel has nftables' egress hook; what needs it can't be tried without.
+  bool has_egress_hook() const;
+
   // Runs `work` with the calling thread inside a namespace.
   void inside(Side side, const std::function<void()>& work) const;
   // Runs a shell command there; true if it exits with 0.
