@@ -109,7 +109,7 @@ json::object to_json(const control::FaultRecord& record) {
           {"ended", time_or_null(record.ended)},
           {"outcome", to_string(record.outcome)},
           {"packets", record.packets},
-          {"measured", nullptr},
+          {"measured", record.measured.empty() ? json::value() : json::parse(record.measured)},
           {"message", record.message}};
 }
 

@@ -115,6 +115,32 @@ struct FaultOptions {
   std::string forecast;
 };
 
+std::string milliseconds(const std::string& duration) {
+  const auto parsed = parse_duration(duration);
+  if (!parsed) return duration;
+  const auto tenths = (parsed->count() + 50) / 100;
+  return concat(tenths / 10, ".", tenths % 10, "ms");
+}
+
+// "TCP saw 101.8ms (0.2ms before), 2 of 30 segments resent, 1893 of 20011 packets dropped"
+std::string measured_text(const json::value& fault) {
+  const auto text = [&](std::string_view path) { return field_text(fault, path); };
+  std::vector<std::string> parts;
+  if (const auto rtt = text("measured.rtt"); !rtt.empty()) {
+    const auto before = text("measured.rtt_before");
+    const auto compared = before.empty() ? "" : concat(" (", milliseconds(before), " before)");
+    parts.push_back(concat("TCP saw ", milliseconds(rtt), compared));
+  }
+  const auto share = [&](std::string_view some, std::string_view all, std::string_view what) {
+    if (const auto count = text(some); !count.empty() && count != "0") {
+      parts.push_back(concat(count, " of ", text(all), what));
+    }
+  };
+  share("measured.retransmitted", "measured.segments", " segments resent");
+  share("measured.dropped", "packets", " packets dropped");
+  return join(parts, ", ");
+}
+
 Layout history_layout() {
   return {
       {{"POLICY"},
@@ -126,11 +152,13 @@ Layout history_layout() {
        {"ENDED"},
        {"OUTCOME"},
        {"PACKETS"},
+       {"MEASURED", true, true},
        {"MESSAGE", true, true}},
       [](const json::value& fault) {
         const auto text = [&](std::string_view path) { return field_text(fault, path); };
-        return Row{text("policy"),  text("target"), text("failure"), text("window"),  text("planned_start"),
-                   text("started"), text("ended"),  text("outcome"), text("packets"), text("message")};
+        return Row{text("policy"),        text("target"),       text("failure"), text("window"),
+                   text("planned_start"), text("started"),      text("ended"),   text("outcome"),
+                   text("packets"),       measured_text(fault), text("message")};
       },
       [](const json::value& fault) { return concat(field_text(fault, "policy"), " ", field_text(fault, "window")); }};
 }

@@ -105,7 +105,7 @@ Journal::Open& Journal::open(const Source& source, const program::Fault& fault, 
       return known->second;
     }
     // It ended and began anew while nobody looked.
-    close(key, fault.started, store::Outcome::cut_short, 0, "ended unseen");
+    close(key, fault.started, store::Outcome::cut_short, "ended unseen");
   }
   Open entry{record_of(source.endpoint, fault), source.injector};
   const auto id = store_.add_fault(entry.record);
@@ -120,23 +120,39 @@ Journal::Open& Journal::open(const Source& source, const program::Fault& fault, 
   return open_.emplace(key, std::move(entry)).first->second;
 }
 
-void Journal::close(const Key& key, Time ended, store::Outcome outcome, std::uint64_t packets,
-                    const std::string& message) {
+void Journal::close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
+                    boost::json::object data) {
   const auto found = open_.find(key);
   if (found == open_.end()) return;
   store::FaultRecord record = std::move(found->second.record);
   open_.erase(found);
   record.ended = ended;
   record.outcome = outcome;
-  record.packets = packets;
   record.message = message;
   if (record.id != 0) log_failure(store_.update_fault(record));
-  boost::json::object data;
   data["ended"] = to_rfc3339(ended);
   data["outcome"] = std::string(to_string(outcome));
-  data["packets"] = packets;
+  data["packets"] = record.packets;
+  if (!record.measured.empty()) data["measured"] = boost::json::parse(record.measured);
   if (!message.empty()) data["message"] = message;
   fault_event("fault.ended", record, std::move(data));
+}
+
+void Journal::measured(store::FaultRecord& record, const program::Measured& measured) {
+  record.packets = measured.packets;
+  record.measured = program::to_json(measured);
+}
+
+void Journal::progress(const Source& source, const std::vector<program::Progress>& faults) {
+  for (const auto& [fault, measured] : faults) {
+    const auto found = open_.find(key_of(source.endpoint, fault));
+    if (found != open_.end()) this->measured(found->second.record, measured);
+  }
+}
+
+store::FaultRecord Journal::up_to_date(store::FaultRecord record) const {
+  const auto found = open_.find({record.endpoint, record.policy, record.target, record.failure, record.window});
+  return found != open_.end() && found->second.record.id == record.id ? found->second.record : record;
 }
 
 void Journal::started(const Source& source, const program::FaultStarted& report) {
@@ -144,9 +160,10 @@ void Journal::started(const Source& source, const program::FaultStarted& report)
 }
 
 void Journal::ended(const Source& source, const program::FaultEnded& report) {
-  const std::string message = report.packets == 0 ? "no packet passed while it held" : "";
-  close(key_of(source.endpoint, report.fault), report.ended,
-        report.cut_short ? store::Outcome::cut_short : store::Outcome::completed, report.packets, message);
+  const Key key = key_of(source.endpoint, report.fault);
+  if (const auto found = open_.find(key); found != open_.end()) measured(found->second.record, report.measured);
+  close(key, report.ended, report.cut_short ? store::Outcome::cut_short : store::Outcome::completed,
+        report.measured.packets == 0 ? "no packet passed while it held" : "", {{"kernel", report.kernel}});
 }
 
 void Journal::failed(const Source& source, const program::FaultFailed& report) {
@@ -173,7 +190,7 @@ void Journal::holds(const Source& source, const std::vector<program::Fault>& act
     const auto& planned_end = open_.at(key).record.planned_end;
     const bool complete = planned_end && clock_.now() >= *planned_end;
     close(key, complete ? *planned_end : clock_.now(), complete ? store::Outcome::completed : store::Outcome::cut_short,
-          0, "ended unseen");
+          "ended unseen");
   }
 }
 
@@ -182,7 +199,7 @@ void Journal::gone(const std::string& injector, const std::string& why) {
   for (const auto& [key, entry] : open_) {
     if (entry.injector == injector) over.push_back(key);
   }
-  for (const auto& key : over) close(key, clock_.now(), store::Outcome::cut_short, 0, why);
+  for (const auto& key : over) close(key, clock_.now(), store::Outcome::cut_short, why);
 }
 
 void Journal::close_unclaimed() {
@@ -193,7 +210,7 @@ void Journal::close_unclaimed() {
   for (const auto& key : over) {
     const auto& planned_end = open_.at(key).record.planned_end;
     const Time now = clock_.now();
-    close(key, planned_end ? std::min(*planned_end, now) : now, store::Outcome::cut_short, 0,
+    close(key, planned_end ? std::min(*planned_end, now) : now, store::Outcome::cut_short,
           "ended while the service was away");
   }
 }

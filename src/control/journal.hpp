@@ -34,6 +34,10 @@ class Journal {
   void started(const Source& source, const program::FaultStarted& report);
   void ended(const Source& source, const program::FaultEnded& report);
   void failed(const Source& source, const program::FaultFailed& report);
+  // What faults that still hold have done so far.
+  void progress(const Source& source, const std::vector<program::Progress>& faults);
+  // The same row with what is known by now.
+  store::FaultRecord up_to_date(store::FaultRecord record) const;
   // Opens and closes whatever differs from what the injector holds.
   void holds(const Source& source, const std::vector<program::Fault>& active);
   // The injector is gone, and its faults with it.
@@ -61,7 +65,9 @@ class Journal {
 
   static Key key_of(const std::string& endpoint, const program::Fault& fault);
   Open& open(const Source& source, const program::Fault& fault, const std::string& kernel);
-  void close(const Key& key, Time ended, store::Outcome outcome, std::uint64_t packets, const std::string& message);
+  void close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
+             boost::json::object data = {});
+  void measured(store::FaultRecord& record, const program::Measured& measured);
   void fault_event(std::string type, const store::FaultRecord& record, boost::json::object data);
   void note_window(const std::string& endpoint, const program::Fault& fault);
 

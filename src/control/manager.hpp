@@ -60,7 +60,7 @@ class Manager final : public Service {
   Task<std::vector<EndpointView>> examine_endpoints() override;
   ServiceInfo info() const override;
 
-  Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override { return store_.faults(query); }
+  Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override;
   std::vector<ForecastRow> forecast(std::string_view policy, Time until) const override;
   std::vector<Event> recent_events() const override { return journal_.recent(); }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {

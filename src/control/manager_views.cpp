@@ -67,6 +67,15 @@ Task<> Manager::act_on_injector(std::string id, InjectorAction action) {
   co_return fail(ErrorCode::timeout, concat("the injector ", view->name, " does not answer"));
 }
 
+Result<std::vector<FaultRecord>> Manager::faults(const FaultQuery& query) const {
+  auto records = store_.faults(query);
+  if (!records) return records;
+  for (auto& record : *records) {
+    if (record.outcome == store::Outcome::active) record = journal_.up_to_date(std::move(record));
+  }
+  return records;
+}
+
 std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>& selector) const {
   const Observed observed = reconciler_.observe();
   std::vector<TargetState> states;

@@ -186,7 +186,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
     if (found->second.silent) return;  // it thawed, but its end is decided
     found->second.heard_at = clock_.now();
   }
-  if (std::holds_alternative<program::Alive>(report)) return;
+  if (const auto* alive = std::get_if<program::Alive>(&report)) return journal_.progress(source, alive->faults);
   if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
   if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);

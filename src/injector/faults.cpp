@@ -51,6 +51,14 @@ std::vector<program::Fault> Faults::active() const {
   return faults;
 }
 
+std::vector<program::Progress> Faults::progress() const {
+  std::vector<program::Progress> faults;
+  for (const auto& each : active_) {
+    faults.push_back({report_of(each.due, each.started), each.observation.measured()});
+  }
+  return faults;
+}
+
 void Faults::settle(const std::vector<Due>& wanted, Time now) {
   for (auto& each : active_) {
     const auto same = std::ranges::find_if(wanted, [&](const Due& due) { return due.same_as(each.due); });
@@ -75,6 +83,7 @@ void Faults::settle(const std::vector<Due>& wanted, Time now) {
 void Faults::notice_loss() {
   if (!applied_ || applied_->empty() || steady_.elapsed() < look_at_) return;
   look_at_ = steady_.elapsed() + look_interval;
+  observe();
   const auto held = backend_.read_back();
   if (held && *held == *applied_) return;
   sink_(program::Log{
@@ -96,16 +105,15 @@ std::optional<Duration> Faults::wake_at() const {
 
 Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
   const kernel::State state = merged(goal);
-  // Before the change: a namespace without faults forgets its counters.
-  const std::uint64_t matched = active_.empty() ? 0 : matched_now();
+  const Sample before = observe();
   if (applied_ != state) {
     applied_.reset();
     if (auto applied = backend_.apply(state); !applied) return fail(std::move(applied.error()));
     applied_ = state;
     look_at_ = steady_.elapsed() + look_interval;
   }
-  retire_all_but(goal, matched, now);
-  admit(goal, matched);
+  retire_all_but(goal, now);
+  admit(goal, before);
   return {};
 }
 
@@ -135,32 +143,30 @@ void Faults::give_up(const std::vector<Due>& goal, const Error& error, Time now)
     return;
   }
   applied_ = kernel::State{};
-  retire_all_but({}, 0, now);
+  retire_all_but({}, now);
   for (const auto& fault : goal) blame(fault, error);
 }
 
-void Faults::retire_all_but(const std::vector<Due>& goal, std::uint64_t matched, Time now) {
+void Faults::retire_all_but(const std::vector<Due>& goal, Time now) {
   std::vector<Active> kept;
   for (auto& each : active_) {
     if (contains(goal, each.due)) {
       kept.push_back(std::move(each));
       continue;
     }
-    // Fewer than before: the kernel began to count anew.
-    const std::uint64_t packets = matched >= each.matched_before ? matched - each.matched_before : matched;
-    sink_(program::FaultEnded{report_of(each.due, each.started), clock_.now(), now < each.due.window.end, packets});
+    sink_(program::FaultEnded{report_of(each.due, each.started), clock_.now(), now < each.due.window.end,
+                              each.observation.measured(), applied_->empty() ? "" : held_text()});
   }
   active_ = std::move(kept);
 }
 
-void Faults::admit(const std::vector<Due>& goal, std::uint64_t matched) {
+void Faults::admit(const std::vector<Due>& goal, const Sample& before) {
   for (const auto& fault : goal) {
     if (is_active(fault)) continue;
     const Time started = clock_.now();
-    active_.push_back({fault, started, matched});
+    active_.push_back({fault, started, Observation(before)});
     std::erase_if(failed_, [&](const Due& other) { return other.same_as(fault); });
-    sink_(program::FaultStarted{report_of(fault, started),
-                                concat(join(backend_.interfaces(), ","), ": ", describe(*applied_))});
+    sink_(program::FaultStarted{report_of(fault, started), held_text()});
   }
 }
 
@@ -183,9 +189,15 @@ void Faults::plan_retry() {
   }
 }
 
-std::uint64_t Faults::matched_now() {
-  const auto counters = backend_.counters();
-  return counters ? counters->matched : 0;
+std::string Faults::held_text() { return concat(join(backend_.interfaces(), ","), ": ", describe(*applied_)); }
+
+// A namespace without faults forgets its counters, so they are of interest only while some hold.
+Sample Faults::observe() {
+  Sample sample;
+  if (!active_.empty()) sample.counters = backend_.counters().value_or(kernel::Counters{});
+  sample.connections = backend_.connections();
+  for (auto& each : active_) each.observation.add(sample);
+  return sample;
 }
 
 }  // namespace entropy::injector

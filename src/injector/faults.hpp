@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "injector/decide.hpp"
+#include "injector/observation.hpp"
 #include "kernel/backend.hpp"
 #include "program/report.hpp"
 
@@ -28,6 +29,8 @@ class Faults {
   void settle(const std::vector<Due>& wanted, Time now);
 
   std::vector<program::Fault> active() const;
+  // The same, with what was measured at the last look.
+  std::vector<program::Progress> progress() const;
   // When `settle` shall be called for another attempt or look, by the steady clock.
   std::optional<Duration> wake_at() const;
   // The last refusal of the kernel, while it matters.
@@ -37,7 +40,7 @@ class Faults {
   struct Active {
     Due due;
     Time started;
-    std::uint64_t matched_before = 0;
+    Observation observation;
   };
 
   void notice_loss();
@@ -45,11 +48,12 @@ class Faults {
   Result<> reach(const std::vector<Due>& goal, Time now);
   void reach_one_by_one(const std::vector<Due>& goal, Error error, Time now);
   void give_up(const std::vector<Due>& goal, const Error& error, Time now);
-  void retire_all_but(const std::vector<Due>& goal, std::uint64_t matched, Time now);
-  void admit(const std::vector<Due>& goal, std::uint64_t matched);
+  void retire_all_but(const std::vector<Due>& goal, Time now);
+  void admit(const std::vector<Due>& goal, const Sample& before);
   void blame(const Due& fault, const Error& error);
   void plan_retry();
-  std::uint64_t matched_now();
+  Sample observe();
+  std::string held_text();
   bool is_active(const Due& fault) const;
 
   kernel::Backend& backend_;

@@ -52,7 +52,7 @@ void Injector::execute(program::Program program) {
 }
 void Injector::execute(program::Lease lease) {
   lease_ = lease.duration;
-  sink_(program::Alive{});
+  sink_(program::Alive{faults_.progress()});
 }
 void Injector::execute(program::Pause) {
   paused_ = true;

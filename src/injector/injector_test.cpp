@@ -41,7 +41,7 @@ TEST_F(InjectorTest, WindowsStartAndEndAtTheirInstants) {
   go_to(epoch + 4s);
   const auto ended = all<FaultEnded>();
   ASSERT_EQ(ended.size(), 1U);
-  EXPECT_EQ(ended[0], (FaultEnded{started[0].fault, epoch + 4s, false, 12}));
+  EXPECT_EQ(ended[0], (FaultEnded{started[0].fault, epoch + 4s, false, {.packets = 12}, ""}));
   EXPECT_TRUE(backend_.held.empty());
   EXPECT_TRUE(last_state().clean);
   EXPECT_EQ(injector_.wake_at().wall, epoch + 10s);
@@ -53,7 +53,7 @@ TEST_F(InjectorTest, LateArrivalHoldsForTheRest) {
   const program::Fault fault{"slow", "db-1", "latency", 0, epoch, epoch + 4s, epoch + 3s};
   EXPECT_EQ(all<FaultStarted>().at(0).fault, fault);
   go_to(epoch + 4s);
-  EXPECT_EQ(all<FaultEnded>().at(0), (FaultEnded{fault, epoch + 4s, false, 0}));
+  EXPECT_EQ(all<FaultEnded>().at(0), (FaultEnded{fault, epoch + 4s, false, {}, ""}));
 }
 
 TEST_F(InjectorTest, FollowsTheDice) {
@@ -84,8 +84,25 @@ TEST_F(InjectorTest, AdjacentWindowsDoNotTouchTheKernel) {
   EXPECT_THAT(backend_.applies, IsEmpty());
   backend_.matched = 7;
   go_to(epoch + 20s);
-  EXPECT_EQ(all<FaultEnded>().at(0).packets, 5U);
-  EXPECT_EQ(all<FaultEnded>().at(1).packets, 2U);
+  EXPECT_EQ(all<FaultEnded>().at(0).measured.packets, 5U);
+  EXPECT_EQ(all<FaultEnded>().at(1).measured.packets, 2U);
+  EXPECT_EQ(all<FaultEnded>().at(0).kernel, "eth0: egress delay 200ms");
+}
+
+TEST_F(InjectorTest, LeasesAreAnsweredWithWhatIsMeasured) {
+  backend_.tcp = {{1, 1ms, 10, 10, 0}};
+  follow({slow_entry()});
+  go_to(epoch);
+  backend_.matched = 3;
+  backend_.tcp = {{1, 201ms, 20, 20, 2}};
+  go_to(epoch + 2s);
+  injector_.on_command(program::Lease{30s});
+  const auto alive = all<program::Alive>();
+  ASSERT_FALSE(alive.empty());
+  ASSERT_EQ(alive.back().faults.size(), 1U);
+  const program::Measured expected{
+      .packets = 3, .connections = 1, .segments = 10, .retransmitted = 2, .rtt = 201ms, .rtt_before = 1ms};
+  EXPECT_EQ(alive.back().faults[0].measured, expected);
 }
 
 TEST_F(InjectorTest, FailuresThatOverlapAreMerged) {

@@ -16,6 +16,7 @@ class NoBackend final : public kernel::Backend {
   }
   Result<kernel::State> read_back() override { return kernel::State{}; }
   Result<kernel::Counters> counters() override { return kernel::Counters{}; }
+  std::vector<kernel::TcpConnection> connections() override { return {}; }
   std::vector<std::string> interfaces() override { return {}; }
   std::vector<int> file_descriptors() const override { return {}; }
   void on_ready() override {}

@@ -30,6 +30,9 @@ class Backend {
 
   virtual Result<Counters> counters() = 0;
 
+  // What TCP sees here, whatever we do; empty where the kernel does not tell.
+  virtual std::vector<TcpConnection> connections() = 0;
+
   // Interfaces that faults act on now ("eth0", ...).
   virtual std::vector<std::string> interfaces() = 0;
 

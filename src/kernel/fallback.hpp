@@ -21,6 +21,7 @@ class FallbackBackend final : public Backend {
   Result<> apply(const State& wanted) override;
   Result<State> read_back() override { return current_->read_back(); }
   Result<Counters> counters() override { return current_->counters(); }
+  std::vector<TcpConnection> connections() override { return current_->connections(); }
   std::vector<std::string> interfaces() override { return current_->interfaces(); }
   std::vector<int> file_descriptors() const override;
   void on_ready() override;

@@ -11,6 +11,7 @@
 #include "kernel/links.hpp"
 #include "kernel/nfqueue.hpp"
 #include "kernel/ruleset.hpp"
+#include "kernel/tcp_connections.hpp"
 
 namespace entropy::kernel {
 namespace {
@@ -90,6 +91,7 @@ void decode_all(View bytes) {
   const Bytes exact(bytes.begin(), bytes.end());
   std::ignore = decode_one(exact, nft::Family::ipv4);
   std::ignore = decode_links(exact);
+  std::ignore = decode_tcp(exact);
   std::ignore = nft::describe(exact, 3);
   View rest = exact;
   while (const auto message = next_message(rest)) {

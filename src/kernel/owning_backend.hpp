@@ -9,6 +9,7 @@
 #include "kernel/delay_line.hpp"
 #include "kernel/links.hpp"
 #include "kernel/owned_tables.hpp"
+#include "kernel/tcp_connections.hpp"
 
 namespace entropy::kernel {
 
@@ -19,6 +20,7 @@ class OwningBackend : public Backend {
   Result<> apply(const State& wanted) final;
   Result<State> read_back() override;
   Result<Counters> counters() override { return tables_.counters(); }
+  std::vector<TcpConnection> connections() final { return tcp_.connections(); }
   std::vector<std::string> interfaces() final { return surroundings_.interfaces; }
   std::vector<int> file_descriptors() const override { return {links_.fd()}; }
   // After what the derived class has to do at once: renews, and acts on interfaces that come and go.
@@ -49,6 +51,7 @@ class OwningBackend : public Backend {
   Result<> attempt(const State& wanted);
   Result<> clear_all();
 
+  TcpWatch tcp_;
   Instant next_renewal_{};
   bool stale_ = false;  // the interfaces have changed and the rules not yet
 };

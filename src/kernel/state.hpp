@@ -60,4 +60,14 @@ struct Counters {
   std::uint64_t delayed = 0;
 };
 
+// A TCP connection as its socket sees it; the counts are since it was opened.
+struct TcpConnection {
+  std::uint64_t cookie = 0;  // tells it from all others
+  Duration rtt{0};           // smoothed round-trip time (RFC 6298)
+  std::uint64_t segments_out = 0;
+  std::uint64_t segments_in = 0;
+  std::uint64_t retransmitted = 0;
+  bool operator==(const TcpConnection&) const = default;
+};
+
 }  // namespace entropy::kernel

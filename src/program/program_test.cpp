@@ -57,13 +57,15 @@ TEST(Command, SurvivesDamage) {
 Fault sample_fault() { return {"slow-db", "db-1", "latency", 3, Time(10s), Time(14s), Time(10s + 1500us)}; }
 
 TEST(Report, RoundTrips) {
+  const Measured measured{12, 3, 9, 2, 100, 4, Duration(101'800), Duration(200)};
   const State state{7, "0.1.0", "userspace", false, true, false, {sample_fault()}, "odd \"message\"\n"};
   const std::vector<Report> reports = {state,
                                        State{},
                                        FaultStarted{sample_fault(), "egress delay 200ms"},
-                                       FaultEnded{sample_fault(), Time(14s), true, 12},
+                                       FaultEnded{sample_fault(), Time(14s), true, measured, "eth0: egress loss 1 %"},
                                        FaultFailed{sample_fault(), "no"},
                                        Alive{},
+                                       Alive{{{sample_fault(), measured}, {Fault{}, {}}}},
                                        Examined{"netem", "no \"sch_netem\""},
                                        Log{"hello"}};
   for (const auto& report : reports) {

@@ -17,6 +17,10 @@ std::string fault_fields(const Fault& fault) {
   return out;
 }
 
+std::string measured_fields(const Measured& measured) {
+  return concat(R"("packets":)", measured.packets, R"(,"measured":)", to_json(measured));
+}
+
 std::string line_of(const State& state) {
   std::vector<std::string> active;
   active.reserve(state.active.size());
@@ -32,14 +36,21 @@ std::string line_of(const FaultStarted& report) {
 }
 std::string line_of(const FaultEnded& report) {
   return concat(R"({"event":"fault.ended",)", fault_fields(report.fault), R"(,"ended":")", to_rfc3339(report.ended),
-                R"(","outcome":")", report.cut_short ? "cut-short" : "completed", R"(","packets":)", report.packets,
-                "}");
+                R"(","outcome":")", report.cut_short ? "cut-short" : "completed", R"(",)",
+                measured_fields(report.measured), R"(,"kernel":)", json_string(report.kernel), "}");
 }
 std::string line_of(const FaultFailed& report) {
   return concat(R"({"event":"fault.failed",)", fault_fields(report.fault), R"(,"message":)",
                 json_string(report.message), "}");
 }
-std::string line_of(const Alive&) { return R"({"event":"alive"})"; }
+std::string line_of(const Alive& alive) {
+  std::vector<std::string> faults;
+  faults.reserve(alive.faults.size());
+  for (const auto& [fault, measured] : alive.faults) {
+    faults.push_back(concat("{", fault_fields(fault), ",", measured_fields(measured), "}"));
+  }
+  return concat(R"({"event":"alive","faults":[)", join(faults, ","), "]}");
+}
 std::string line_of(const Examined& report) {
   return concat(R"({"event":"examined","backend":)", json_string(report.backend), R"(,"missing":)",
                 json_string(report.missing), "}");
@@ -47,6 +58,15 @@ std::string line_of(const Examined& report) {
 std::string line_of(const Log& log) { return concat(R"({"event":"log","message":)", json_string(log.message), "}"); }
 
 }  // namespace
+
+std::string to_json(const Measured& measured) {
+  std::string out = concat(R"({"dropped":)", measured.dropped, R"(,"delayed":)", measured.delayed, R"(,"connections":)",
+                           measured.connections, R"(,"segments":)", measured.segments, R"(,"retransmitted":)",
+                           measured.retransmitted);
+  if (measured.rtt) append(out, concat(R"(,"rtt":")", to_string(*measured.rtt), '"'));
+  if (measured.rtt_before) append(out, concat(R"(,"rtt_before":")", to_string(*measured.rtt_before), '"'));
+  return out + "}";
+}
 
 std::string to_json_line(const Report& report) {
   return std::visit([](const auto& value) { return line_of(value); }, report);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,6 +30,21 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
+// What the target's traffic went through while a fault held. Where faults of several policies hold at once, the figures
+// are of them all.
+struct Measured {
+  std::uint64_t packets = 0;  // that went through the faults' rules
+  std::uint64_t dropped = 0;
+  std::uint64_t delayed = 0;
+  std::uint64_t connections = 0;    // of TCP that exchanged anything meanwhile
+  std::uint64_t segments = 0;       // that these sent
+  std::uint64_t retransmitted = 0;  // of the segments
+  // Medians of what these connections, and those before the fault, held for the round-trip time.
+  std::optional<Duration> rtt = std::nullopt;
+  std::optional<Duration> rtt_before = std::nullopt;
+  bool operator==(const Measured&) const = default;
+};
+
 // The whole truth about an injector, sent after every change and on attach: what it holds follows from this alone.
 struct State {
   std::uint64_t revision = 0;  // of the program that it follows; 0: none yet
@@ -50,8 +66,9 @@ struct FaultStarted {
 struct FaultEnded {
   Fault fault;
   Time ended{};
-  bool cut_short = false;     // before its planned end
-  std::uint64_t packets = 0;  // that the target's faults touched meanwhile
+  bool cut_short = false;  // before its planned end
+  Measured measured;
+  std::string kernel;  // what was read back afterwards, for people; empty: nothing of ours
   bool operator==(const FaultEnded&) const = default;
 };
 struct FaultFailed {
@@ -59,8 +76,14 @@ struct FaultFailed {
   std::string message;
   bool operator==(const FaultFailed&) const = default;
 };
-// The answer to every lease: whoever is frozen can't give it.
+struct Progress {
+  Fault fault;
+  Measured measured;
+  bool operator==(const Progress&) const = default;
+};
+// The answer to every lease: whoever is frozen can't give it. Tells of the faults that hold.
 struct Alive {
+  std::vector<Progress> faults;
   bool operator==(const Alive&) const = default;
 };
 // What `--examine` says of each backend, instead of everything else.
@@ -75,6 +98,9 @@ struct Log {
 };
 
 using Report = std::variant<State, FaultStarted, FaultEnded, FaultFailed, Alive, Examined, Log>;
+
+// A JSON object, without `packets`, which has a place of its own.
+std::string to_json(const Measured& measured);
 
 // One line of JSON without its newline.
 std::string to_json_line(const Report& report);

@@ -43,6 +43,43 @@ Fault fault_of(const json::object& object) {
                time_at(object, "started", Time{})};
 }
 
+std::optional<Duration> duration_at(const json::object& object, std::string_view key) {
+  const auto duration = parse_duration(text_at(object, key));
+  return duration ? std::optional(*duration) : std::nullopt;
+}
+
+Measured measured_of(const json::object& object) {
+  Measured measured;
+  measured.packets = number_at(object, "packets");
+  const auto* value = object.if_contains("measured");
+  if (value == nullptr || !value->is_object()) return measured;
+  const json::object& fields = value->as_object();
+  measured.dropped = number_at(fields, "dropped");
+  measured.delayed = number_at(fields, "delayed");
+  measured.connections = number_at(fields, "connections");
+  measured.segments = number_at(fields, "segments");
+  measured.retransmitted = number_at(fields, "retransmitted");
+  measured.rtt = duration_at(fields, "rtt");
+  measured.rtt_before = duration_at(fields, "rtt_before");
+  return measured;
+}
+
+template <class Use>
+void for_each_object(const json::object& object, std::string_view key, Use use) {
+  const auto* values = object.if_contains(key);
+  if (values == nullptr || !values->is_array()) return;
+  for (const auto& value : values->as_array()) {
+    if (value.is_object()) use(value.as_object());
+  }
+}
+
+Alive alive_of(const json::object& object) {
+  Alive alive;
+  for_each_object(object, "faults",
+                  [&](const json::object& fault) { alive.faults.push_back({fault_of(fault), measured_of(fault)}); });
+  return alive;
+}
+
 State state_of(const json::object& object) {
   State state{number_at(object, "revision"),
               text_at(object, "version"),
@@ -52,11 +89,7 @@ State state_of(const json::object& object) {
               flag_at(object, "clean"),
               {},
               text_at(object, "message")};
-  if (const auto* active = object.if_contains("active"); active != nullptr && active->is_array()) {
-    for (const auto& entry : active->as_array()) {
-      if (entry.is_object()) state.active.push_back(fault_of(entry.as_object()));
-    }
-  }
+  for_each_object(object, "active", [&](const json::object& fault) { state.active.push_back(fault_of(fault)); });
   return state;
 }
 
@@ -74,10 +107,10 @@ Result<Report> parse_report(std::string_view line) {
   if (event == "fault.started") return FaultStarted{fault_of(*object), text_at(*object, "kernel")};
   if (event == "fault.ended") {
     return FaultEnded{fault_of(*object), time_at(*object, "ended", Time{}), text_at(*object, "outcome") == "cut-short",
-                      number_at(*object, "packets")};
+                      measured_of(*object), text_at(*object, "kernel")};
   }
   if (event == "fault.failed") return FaultFailed{fault_of(*object), text_at(*object, "message")};
-  if (event == "alive") return Alive{};
+  if (event == "alive") return alive_of(*object);
   if (event == "examined") return Examined{text_at(*object, "backend"), text_at(*object, "missing")};
   return Log{event == "log" ? text_at(*object, "message") : std::string(line)};
 }

@@ -25,6 +25,7 @@ struct FaultRecord {
   std::optional<Time> ended;
   Outcome outcome = Outcome::active;
   std::uint64_t packets = 0;
+  std::string measured;  // a JSON object; empty: nothing is known
   std::string message;
   bool operator==(const FaultRecord&) const = default;
 };

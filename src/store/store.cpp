@@ -11,7 +11,7 @@
 namespace entropy::store {
 namespace {
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 constexpr const char* schema = R"(
   CREATE TABLE policy (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,12 +19,18 @@ constexpr const char* schema = R"(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     policy TEXT NOT NULL, target TEXT NOT NULL, endpoint TEXT NOT NULL, failure TEXT NOT NULL, window INTEGER NOT NULL,
     planned_start INTEGER NOT NULL, planned_end INTEGER, started INTEGER, ended INTEGER,
-    outcome INTEGER NOT NULL, packets INTEGER NOT NULL, message TEXT NOT NULL);
+    outcome INTEGER NOT NULL, packets INTEGER NOT NULL, measured TEXT NOT NULL, message TEXT NOT NULL);
   CREATE INDEX fault_policy ON fault (policy, id);
   CREATE INDEX fault_target ON fault (target, id);
   CREATE INDEX fault_open ON fault (outcome) WHERE outcome = 0;
-  PRAGMA user_version = 1;
+  PRAGMA user_version = 2;
 )";
+
+// From each version to the next: the first leads from version 1 to 2.
+constexpr const char* migrations[] = {
+    "ALTER TABLE fault ADD COLUMN measured TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2;",
+};
+static_assert(std::size(migrations) == schema_version - 1);
 
 ErrorCode code_of(int sqlite_code) {
   switch (sqlite_code) {
@@ -70,6 +76,7 @@ void bind_fault(SQLite::Statement& statement, const FaultRecord& record) {
   bind_time(statement, ":ended", record.ended);
   statement.bind(":outcome", static_cast<int>(record.outcome));
   statement.bind(":packets", static_cast<std::int64_t>(record.packets));
+  statement.bind(":measured", record.measured);
   statement.bind(":message", record.message);
 }
 
@@ -87,13 +94,14 @@ FaultRecord read_fault(SQLite::Statement& row) {
   record.ended = time_column(row.getColumn(9));
   record.outcome = static_cast<Outcome>(row.getColumn(10).getInt());
   record.packets = static_cast<std::uint64_t>(row.getColumn(11).getInt64());
-  record.message = row.getColumn(12).getString();
+  record.measured = row.getColumn(12).getString();
+  record.message = row.getColumn(13).getString();
   return record;
 }
 
 constexpr std::string_view fault_columns =
     "SELECT id, policy, target, endpoint, failure, window, planned_start, planned_end, started, ended, outcome, "
-    "packets, message FROM fault ";
+    "packets, measured, message FROM fault ";
 
 }  // namespace
 
@@ -137,9 +145,14 @@ class Store::Database {
     return run<void>("preparing the database", [](SQLite::Database& db) {
       db.setBusyTimeout(2000);
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      if (db.execAndGet("PRAGMA user_version").getInt() != 0) return;
+      const int version = db.execAndGet("PRAGMA user_version").getInt();
+      if (version == schema_version) return;
       SQLite::Transaction transaction(db);
-      db.exec(schema);
+      if (version == 0) {
+        db.exec(schema);
+      } else {
+        for (int from = version; from < schema_version; ++from) db.exec(migrations[from - 1]);
+      }
       transaction.commit();
     });
   }
@@ -259,8 +272,8 @@ Result<std::uint64_t> Store::add_fault(const FaultRecord& record) {
     SQLite::Statement statement(
         db,
         "INSERT INTO fault (policy, target, endpoint, failure, window, planned_start, planned_end, started, ended, "
-        "outcome, packets, message) VALUES (:policy, :target, :endpoint, :failure, :window, :planned_start, "
-        ":planned_end, :started, :ended, :outcome, :packets, :message)");
+        "outcome, packets, measured, message) VALUES (:policy, :target, :endpoint, :failure, :window, :planned_start, "
+        ":planned_end, :started, :ended, :outcome, :packets, :measured, :message)");
     bind_fault(statement, record);
     statement.exec();
     return static_cast<std::uint64_t>(db.getLastInsertRowid());
@@ -273,7 +286,8 @@ Result<> Store::update_fault(const FaultRecord& record) {
         db,
         "UPDATE fault SET policy = :policy, target = :target, endpoint = :endpoint, failure = :failure, "
         "window = :window, planned_start = :planned_start, planned_end = :planned_end, started = :started, "
-        "ended = :ended, outcome = :outcome, packets = :packets, message = :message WHERE id = :id");
+        "ended = :ended, outcome = :outcome, packets = :packets, measured = :measured, message = :message WHERE id = "
+        ":id");
     bind_fault(statement, record);
     statement.bind(":id", static_cast<std::int64_t>(record.id));
     statement.exec();

@@ -90,6 +90,31 @@ TEST_F(StoreFile, RefusesANewerDatabaseUntouched) {
   EXPECT_EQ(db.execAndGet("PRAGMA user_version").getInt(), 99);
 }
 
+TEST_F(StoreFile, BringsAnOlderDatabaseUpToDate) {
+  {
+    SQLite::Database db(path(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    db.exec(R"(
+      CREATE TABLE policy (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE fault (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        policy TEXT NOT NULL, target TEXT NOT NULL, endpoint TEXT NOT NULL, failure TEXT NOT NULL,
+        window INTEGER NOT NULL, planned_start INTEGER NOT NULL, planned_end INTEGER, started INTEGER, ended INTEGER,
+        outcome INTEGER NOT NULL, packets INTEGER NOT NULL, message TEXT NOT NULL);
+      INSERT INTO fault VALUES (1, 'p', 't', 'e', 'latency', 3, 30, 34, 30, 34, 1, 12, 'old');
+      PRAGMA user_version = 1;)");
+  }
+  const auto store = Store::open(path());
+  ASSERT_TRUE(store) << store.error().message;
+  const auto rows = *(*store)->faults({});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].message, "old");
+  EXPECT_EQ(rows[0].measured, "");
+  FaultRecord record = fault("p", 4);
+  record.measured = "{}";
+  EXPECT_TRUE((*store)->add_fault(record));
+}
+
 TEST(Store, SaysWhereItCannotBeOpened) {
   const auto store = Store::open("/nonexistent/entropy.db");
   ASSERT_FALSE(store);
@@ -129,6 +154,7 @@ TEST(Store, ClosesAFault) {
   record.ended = Time(35s);
   record.outcome = Outcome::completed;
   record.packets = 12;
+  record.measured = R"({"dropped":3})";
   ASSERT_TRUE(store->update_fault(record));
   EXPECT_TRUE(store->open_faults()->empty());
   EXPECT_EQ(store->faults({}), std::vector<FaultRecord>{record});

@@ -1,5 +1,6 @@
 """The four failures, measured from the containers."""
 import math
+import re
 import subprocess
 import threading
 import time
@@ -13,6 +14,11 @@ def median(values):
     values = sorted(v for v in values if v is not None)
     assert values, "nothing came back"
     return values[len(values) // 2]
+
+
+def milliseconds(duration):
+    return sum(float(number) * {"s": 1000, "ms": 1, "us": 0.001}[unit]
+               for number, unit in re.findall(r"([0-9.]+)(ms|us|s)", duration))
 
 
 def within_asked(seen, asked):
@@ -197,3 +203,36 @@ def test_removal_leaves_nothing(service, pair):
     service.cli("rm", name)
     assert target.kernel_state() == []
     wait_until(lambda: injector_containers() == [], "the sidekick is gone")
+
+
+def test_what_tcp_felt_is_told(service, pair):
+    target, peer, selector = pair
+    with peer.serving("tcp-echo"):
+        client = threading.Thread(target=target.net, args=("tcp-trickle", peer.ip, 9))
+        client.start()
+        name = service.create("latency", selector, "-o", "delay=60ms")
+        service.wait_active(name)
+        # While it holds, the figures come with every answer to a lease.
+        row = wait_until(lambda: next((row for row in service.faults("--policy", name) if row["packets"]), None),
+                         "figures of a fault that holds", within=8)
+        assert row["outcome"] == "active" and row["measured"]["delayed"] > 0
+        assert row["measured"]["connections"] == 1
+        service.cli("rm", name)
+        client.join()
+    fault = service.faults("--policy", name)[0]
+    measured = fault["measured"]
+    assert within_asked(milliseconds(measured["rtt"]) - milliseconds(measured["rtt_before"]), 60), measured
+    assert measured["dropped"] == 0
+    assert "TCP saw 6" in service.cli("faults", "--policy", name, "--no-trunc").stdout
+
+
+def test_losses_are_told(service, container):
+    target, peer = container({"test": "told"}), container()
+    name = service.create("loss", "test=told", "-o", "percent=50")
+    service.wait_active(name)
+    with peer.serving("count-server"):
+        target.net("send-series", peer.ip, 200, 0.001)
+    service.cli("rm", name)
+    fault = service.faults("--policy", name)[0]
+    low, high = binomial_bounds(fault["packets"], 0.5)
+    assert fault["packets"] >= 200 and low <= fault["measured"]["dropped"] <= high, fault

@@ -19,6 +19,8 @@ class FakeBackend final : public kernel::Backend {
   // Overrides the truth in `read_back`.
   std::optional<Result<kernel::State>> read_back_lie;
   std::uint64_t matched = 0;
+  std::uint64_t dropped = 0;
+  std::vector<kernel::TcpConnection> tcp;
   std::vector<std::string> links = {"eth0"};
   // Every `apply`, refused or not.
   std::vector<kernel::State> applies;
@@ -35,7 +37,8 @@ class FakeBackend final : public kernel::Backend {
     return {};
   }
   Result<kernel::State> read_back() override { return read_back_lie ? *read_back_lie : held; }
-  Result<kernel::Counters> counters() override { return kernel::Counters{matched, 0, 0}; }
+  Result<kernel::Counters> counters() override { return kernel::Counters{matched, dropped, 0}; }
+  std::vector<kernel::TcpConnection> connections() override { return tcp; }
   std::vector<std::string> interfaces() override { return links; }
   std::vector<int> file_descriptors() const override { return {}; }
   void on_ready() override {}

@@ -10,6 +10,7 @@
 #include "check.hpp"
 #include "kernel/links.hpp"
 #include "kernel/nfqueue.hpp"
+#include "kernel/tcp_connections.hpp"
 
 namespace entropy::fuzz {
 namespace {
@@ -55,6 +56,12 @@ void check_packet(const Message& message) {
   require(again && again->queue == packet->queue && again->id == packet->id && again->mark == packet->mark);
 }
 
+void check_tcp(const Message& message) {
+  Writer out;
+  out.begin(message.type, 0, message.payload);
+  require(decode_tcp(out.bytes()).size() <= 1);
+}
+
 }  // namespace
 
 void check(std::string_view input) {
@@ -64,6 +71,7 @@ void check(std::string_view input) {
     require_within(message->payload, whole);
     check_attributes(attributes_behind(message->payload, sizeof(nfgenmsg)), whole);
     check_packet(*message);
+    check_tcp(*message);
   }
 }
 

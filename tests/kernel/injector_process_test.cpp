@@ -125,7 +125,7 @@ TEST_F(InjectorProcessTest, APartitionCutsAndIsUndone) {
   const auto ended = sidekick_->next<FaultEnded>();
   ASSERT_TRUE(ended);
   EXPECT_TRUE(ended->cut_short);
-  EXPECT_GE(ended->packets, 1U);
+  EXPECT_GE(ended->measured.packets, 1U);
   const auto state = sidekick_->next<State>();
   ASSERT_TRUE(state);
   EXPECT_EQ(state->revision, 2U);
