@@ -107,6 +107,8 @@ class Service:
         self.host = f"unix://{data}/entropy.sock"
         self.process = None
         self.log = data / "log"
+        self.logged_before = 0
+        services.append(self)
 
     def start(self):
         command = [ENTROPY, "manage", "-H", self.host, "--data-dir", str(self.data), *self.options]
@@ -151,6 +153,24 @@ class Service:
 
     def faults(self, *args):
         return [json.loads(line) for line in self.cli("faults", "--format", "json", *args).stdout.splitlines()]
+
+
+services = []  # of this test run, for what they logged
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for it in services:
+            words = it.text()[it.logged_before:] or "nothing"
+            report.sections.append((f"log of {it.data}", words[-8000:]))
+
+
+@pytest.fixture(autouse=True)
+def logs_of_this_test():
+    for it in services:
+        it.logged_before = len(it.text())
 
 
 def injector_containers():
