@@ -63,3 +63,8 @@ endfunction()
 
 # Logging: the shared fmt and spdlog of Debian.
 find_package(spdlog REQUIRED)
+
+# Metrics: the core of prometheus-cpp alone. Its CMake package would ask for the web server and the curl of its other parts.
+find_library(PROMETHEUS_CPP_CORE prometheus-cpp-core REQUIRED)
+add_library(prometheus-cpp INTERFACE)
+target_link_libraries(prometheus-cpp INTERFACE ${PROMETHEUS_CPP_CORE})

@@ -240,12 +240,12 @@ TEST_F(Api, System) {
   EXPECT_EQ(get("/info").json().at("manager_id"), "manager-1");
 }
 
-TEST_F(Api, MetricsAreEscaped) {
+TEST_F(Api, MetricsOfTheViews) {
   server.on_thread([&] {
     server.service.endpoint_views = up("a\"b\\c\nd");
     control::InjectorView injector;
     injector.active = {{"slow", "latency", 1, {}}};
-    server.service.injector_views = {injector};
+    server.service.injector_views = {injector, injector};
   });
   ask("POST", "/v1/policies", draft);
   const Answer answer = get("/metrics");
@@ -254,10 +254,49 @@ TEST_F(Api, MetricsAreEscaped) {
   EXPECT_THAT(answer.body, HasSubstr("entropy_build_info{version=\"1.2.3\"} 1\n"));
   EXPECT_THAT(answer.body, HasSubstr("entropy_halted 0\n"));
   EXPECT_THAT(answer.body, HasSubstr("entropy_policies{phase=\"armed\"} 1\n"));
+  EXPECT_THAT(answer.body, HasSubstr("entropy_policies{phase=\"halted\"} 0\n"));
   EXPECT_THAT(answer.body, HasSubstr("entropy_policy_targets{policy=\"slow\"} 1\n"));
-  EXPECT_THAT(answer.body, HasSubstr("entropy_faults_active{policy=\"slow\",failure=\"latency\"} 1\n"));
-  EXPECT_THAT(answer.body, HasSubstr("entropy_injectors{state=\"starting\",backend=\"none\"} 1\n"));
+  EXPECT_THAT(answer.body, HasSubstr("entropy_faults_active{policy=\"slow\",failure=\"latency\"} 2\n"));
+  EXPECT_THAT(answer.body, HasSubstr("entropy_injectors{state=\"starting\",backend=\"none\"} 2\n"));
   EXPECT_THAT(answer.body, HasSubstr("entropy_endpoint_up{endpoint=\"a\\\"b\\\\c\\nd\"} 1\n"));
+}
+
+TEST_F(Api, MetricsOfWhatWasCountedAndOfTheProcess) {
+  server.on_thread([&] {
+    server.service.metrics().window("slow", control::WindowOutcome::hit);
+    server.service.metrics().before_collecting([&] { server.service.metrics().orphan_removed(); });
+  });
+  const std::string body = get("/metrics").body;
+  EXPECT_THAT(body, HasSubstr("# TYPE entropy_windows_total counter\n"));
+  EXPECT_THAT(body, HasSubstr("entropy_windows_total{outcome=\"hit\",policy=\"slow\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("entropy_orphans_removed_total 1\n")) << "brought up to date for the scrape";
+  EXPECT_THAT(body, HasSubstr("# TYPE entropy_inject_duration_seconds histogram\n"));
+  EXPECT_THAT(body, HasSubstr("entropy_inject_duration_seconds_bucket{le=\"0.2\"} 0\n"));
+  EXPECT_THAT(body, HasSubstr("# TYPE process_cpu_seconds_total counter\n"));
+  EXPECT_THAT(body, testing::Not(HasSubstr("process_resident_memory_bytes 0\n")));
+  EXPECT_THAT(body, testing::Not(HasSubstr("process_open_fds 0\n")));
+}
+
+TEST_F(Api, RequestsAreCountedByPatternAndUnknownPathsAsOne) {
+  ask("POST", "/v1/policies", draft);
+  get("/v1/policies/slow");
+  get("/v1/policies/other");
+  get("/nothing/here");
+  get("/v1/nothing");
+  ask("PATCH", "/v1/policies/slow", "{}");
+  ask("GET", "/v1/policies", "", "");
+  const std::string body = get("/metrics").body;
+  const auto counted = [&](std::string_view code, std::string_view route, int count) {
+    return HasSubstr(
+        concat("entropy_http_request_duration_seconds_count{code=\"", code, "\",route=\"", route, "\"} ", count, "\n"));
+  };
+  EXPECT_THAT(body, counted("201", "/v1/policies", 1));
+  EXPECT_THAT(body, counted("200", "/v1/policies/{name}", 1));
+  EXPECT_THAT(body, counted("404", "/v1/policies/{name}", 1));
+  EXPECT_THAT(body, counted("404", "unknown", 2));
+  EXPECT_THAT(body, counted("405", "/v1/policies/{name}", 1));
+  EXPECT_THAT(body, counted("401", "/v1/policies", 1));
+  EXPECT_THAT(body, testing::Not(HasSubstr("nothing")));
 }
 
 TEST_F(Api, UnknownPathsAndMethods) {

@@ -1,6 +1,10 @@
 // The handlers, one file per resource. What each answers is the interface's table of methods and paths.
 #pragma once
 
+#include <prometheus/registry.h>
+
+#include <chrono>
+
 #include "api/router.hpp"
 
 namespace entropy::api {
@@ -50,5 +54,8 @@ Response get_info(const Call& call);
 
 // metrics.cpp
 Response get_metrics(const Call& call);
+// A request that was answered; `route` is its pattern.
+void count_request(prometheus::Registry& registry, std::string_view route, unsigned status,
+                   std::chrono::duration<double> took);
 
 }  // namespace entropy::api

@@ -3,9 +3,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "api/access.hpp"
+#include "api/resources.hpp"
 #include "base/text.hpp"
 
 namespace entropy::api {
@@ -63,15 +65,18 @@ std::optional<Response> refuse_query(const Route& route, const Query& query) {
   return problem(400, errors.front().message, errors);
 }
 
+constexpr std::string_view no_pattern = "unknown";  // all paths that nothing is at
+
 // What there is to ask, or the refusal.
 struct Found {
   const Route* route = nullptr;
   Call call;
   Response refusal;
+  std::string_view pattern = no_pattern;  // of the path, though the request be refused
 };
 
 Found find(std::span<const Route> routes, control::Service& service, const Options& options, Request request) {
-  Found found{nullptr, {&service, &options, std::move(request), {}, {}}, {}};
+  Found found{nullptr, {&service, &options, std::move(request), {}, {}}, {}, no_pattern};
   const std::string_view target = origin_form(found.call.request.target);
   const auto question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question);
@@ -80,6 +85,7 @@ Found find(std::span<const Route> routes, control::Service& service, const Optio
   for (const auto& route : routes) {
     auto args = match(route.pattern, path);
     if (!args) continue;
+    found.pattern = route.pattern;
     allowed.insert(route.method);
     if (route.method == "GET") allowed.insert("HEAD");
     if (route.method != method) continue;
@@ -116,9 +122,12 @@ const std::string* Call::parameter(std::string_view name) const {
 boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control::Service& service,
                                           const Options& options, Request request) {
   const std::string line = concat(request.method, " ", request.target);
+  const auto began = std::chrono::steady_clock::now();
+  std::string_view pattern = no_pattern;
   Response response;
   try {
     Found found = find(routes, service, options, std::move(request));
+    pattern = found.pattern;
     if (found.route == nullptr) {
       response = std::move(found.refusal);
     } else {
@@ -129,6 +138,7 @@ boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control
     spdlog::error("{}: {}", line, error.what());
     response = problem(500, "an error inside of Entropy; its log says more");
   }
+  count_request(service.metrics().registry(), pattern, response.status, std::chrono::steady_clock::now() - began);
   spdlog::debug("{} -> {}", line, response.status);
   co_return response;
 }

@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include "base/clock.hpp"
+#include "base/fd.hpp"
 #include "base/hash.hpp"
+#include "base/process.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 
@@ -133,6 +137,17 @@ TEST(Text, SuggestsTheNearest) {
   EXPECT_EQ(nearest("latnecy", {"latency", "loss"}), "latency");
   EXPECT_EQ(nearest("zzzzzz", {"latency", "loss"}), "");
   EXPECT_THAT(did_you_mean("los", {"latency", "loss"}), HasSubstr("did you mean \"loss\"?"));
+}
+
+TEST(Process, FiguresAreOfThisProcess) {
+  const ProcessFigures before = process_figures();
+  EXPECT_LE(before.started, SystemClock().now());
+  EXPECT_GT(before.resident_bytes, 100'000U);
+  EXPECT_GT(before.virtual_bytes, before.resident_bytes);
+  EXPECT_GE(before.threads, 1U);
+  EXPECT_GE(before.open_files, 3U);
+  const Fd one_more(::dup(0));
+  EXPECT_EQ(process_figures().open_files, before.open_files + 1);
 }
 
 }  // namespace

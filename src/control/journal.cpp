@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -43,14 +44,20 @@ struct Journal::Listener final : Subscription {
 };
 
 // Ids go on over a restart, so that a client's Last-Event-ID is never mistaken for another event's.
-Journal::Journal(store::Store& store, const Clock& clock)
-    : store_(store), clock_(clock), next_event_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {
+Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics)
+    : store_(store),
+      clock_(clock),
+      metrics_(metrics),
+      next_event_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {
   const auto open = store_.open_faults();
   if (!open) spdlog::error("history: {}", open.error().message);
   for (const auto& record : open.value_or(std::vector<store::FaultRecord>())) {
-    open_[{record.endpoint, record.policy, record.target, record.failure, record.window}] = {record, ""};
+    open_[{record.endpoint, record.policy, record.target, record.failure, record.window}] = {
+        record, "", clock.now(), {}, true};
+    seen_[{record.endpoint, record.policy, record.target}][record.window] = Seen::held;
   }
   log_failure(store_.prune_faults(most_fault_rows));
+  metrics_.before_collecting([this] { count_running(); });
 }
 
 void Journal::event(Event event) {
@@ -78,8 +85,14 @@ Journal::Key Journal::key_of(const std::string& endpoint, const program::Fault& 
   return {endpoint, fault.policy, fault.target, fault.failure, fault.window};
 }
 
-void Journal::note_window(const std::string& endpoint, const program::Fault& fault) {
-  seen_[{endpoint, fault.policy, fault.target}].insert(fault.window);
+// A hit counts at once. A failure may still come to hold in the same window: that is known when the window is over,
+// which one without an end never is.
+void Journal::note_window(const std::string& endpoint, const program::Fault& fault, Seen seen) {
+  Seen& before = seen_[{endpoint, fault.policy, fault.target}][fault.window];
+  if (seen <= before) return;
+  before = seen;
+  if (seen == Seen::held) metrics_.window(fault.policy, WindowOutcome::hit);
+  if (seen == Seen::failure && fault.planned_end == policy::never) metrics_.window(fault.policy, WindowOutcome::failed);
 }
 
 void Journal::fault_event(std::string type, const store::FaultRecord& record, boost::json::object data) {
@@ -97,7 +110,7 @@ void Journal::fault_event(std::string type, const store::FaultRecord& record, bo
 }
 
 Journal::Open& Journal::open(const Source& source, const program::Fault& fault, const std::string& kernel) {
-  note_window(source.endpoint, fault);
+  note_window(source.endpoint, fault, Seen::held);
   const Key key = key_of(source.endpoint, fault);
   if (const auto known = open_.find(key); known != open_.end()) {
     if (known->second.record.started == fault.started) {
@@ -107,7 +120,7 @@ Journal::Open& Journal::open(const Source& source, const program::Fault& fault, 
     // It ended and began anew while nobody looked.
     close(key, fault.started, store::Outcome::cut_short, "ended unseen");
   }
-  Open entry{record_of(source.endpoint, fault), source.injector};
+  Open entry{record_of(source.endpoint, fault), source.injector, fault.started, {}, false};
   const auto id = store_.add_fault(entry.record);
   if (id)
     entry.record.id = *id;
@@ -124,6 +137,7 @@ void Journal::close(const Key& key, Time ended, store::Outcome outcome, const st
                     boost::json::object data) {
   const auto found = open_.find(key);
   if (found == open_.end()) return;
+  count_time(found->second, ended);
   store::FaultRecord record = std::move(found->second.record);
   open_.erase(found);
   record.ended = ended;
@@ -138,15 +152,41 @@ void Journal::close(const Key& key, Time ended, store::Outcome outcome, const st
   fault_event("fault.ended", record, std::move(data));
 }
 
-void Journal::measured(store::FaultRecord& record, const program::Measured& measured) {
-  record.packets = measured.packets;
-  record.measured = program::to_json(measured);
+void Journal::measured(Open& entry, const program::Measured& measured) {
+  entry.record.packets = measured.packets;
+  entry.record.measured = program::to_json(measured);
+  count_packets(entry, measured);
+}
+
+// Counters never go back: an end that turns out to have been earlier than was counted takes nothing away.
+void Journal::count_time(Open& entry, Time until) {
+  if (entry.injector.empty() || until <= entry.counted_until) return;
+  metrics_.fault_held(entry.record.policy, entry.record.failure, until - entry.counted_until);
+  entry.counted_until = until;
+}
+
+void Journal::count_packets(Open& entry, const program::Measured& measured) {
+  Metrics::Packets& counted = entry.packets;
+  const Metrics::Packets now = {std::max(measured.packets, counted.matched),
+                                std::max(measured.dropped, counted.dropped),
+                                std::max(measured.delayed, counted.delayed)};
+  if (!std::exchange(entry.from_before, false)) {
+    metrics_.fault_packets(
+        entry.record.policy, entry.record.failure,
+        {now.matched - counted.matched, now.dropped - counted.dropped, now.delayed - counted.delayed});
+  }
+  counted = now;
+}
+
+void Journal::count_running() {
+  const Time now = clock_.now();
+  for (auto& [key, entry] : open_) count_time(entry, std::min(now, entry.record.planned_end.value_or(now)));
 }
 
 void Journal::progress(const Source& source, const std::vector<program::Progress>& faults) {
   for (const auto& [fault, measured] : faults) {
     const auto found = open_.find(key_of(source.endpoint, fault));
-    if (found != open_.end()) this->measured(found->second.record, measured);
+    if (found != open_.end()) this->measured(found->second, measured);
   }
 }
 
@@ -161,13 +201,13 @@ void Journal::started(const Source& source, const program::FaultStarted& report)
 
 void Journal::ended(const Source& source, const program::FaultEnded& report) {
   const Key key = key_of(source.endpoint, report.fault);
-  if (const auto found = open_.find(key); found != open_.end()) measured(found->second.record, report.measured);
+  if (const auto found = open_.find(key); found != open_.end()) measured(found->second, report.measured);
   close(key, report.ended, report.cut_short ? store::Outcome::cut_short : store::Outcome::completed,
         report.measured.packets == 0 ? "no packet passed while it held" : "", {{"kernel", report.kernel}});
 }
 
 void Journal::failed(const Source& source, const program::FaultFailed& report) {
-  note_window(source.endpoint, report.fault);
+  note_window(source.endpoint, report.fault, Seen::failure);
   store::FaultRecord record = record_of(source.endpoint, report.fault);
   record.outcome = store::Outcome::failed;
   record.message = report.message;
@@ -233,12 +273,13 @@ void Journal::missed(const std::string& endpoint, const std::string& policy, con
   fault_event("fault.missed", record, {{"reason", reason}});
 }
 
-bool Journal::take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
-                        std::uint64_t window) {
+Journal::Seen Journal::take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
+                                 std::uint64_t window) {
   const auto found = seen_.find({endpoint, policy, target});
-  if (found == seen_.end()) return false;
-  std::set<std::uint64_t>& windows = found->second;
-  const bool seen = windows.contains(window);
+  if (found == seen_.end()) return Seen::nothing;
+  auto& windows = found->second;
+  const auto at = windows.find(window);
+  const Seen seen = at == windows.end() ? Seen::nothing : at->second;
   windows.erase(windows.begin(), windows.upper_bound(window));
   if (windows.empty()) seen_.erase(found);
   return seen;

@@ -1,5 +1,5 @@
-// What happened: events for whoever listens (the last ones are kept for replay), and the history of faults in the
-// store.
+// What happened: events for whoever listens (the last ones are kept for replay), the history of faults in the store,
+// and what of it is counted.
 #pragma once
 
 #include <deque>
@@ -7,10 +7,10 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "base/clock.hpp"
+#include "control/metrics.hpp"
 #include "control/service.hpp"
 #include "program/report.hpp"
 #include "store/store.hpp"
@@ -20,7 +20,7 @@ namespace entropy::control {
 // One thread. The store's errors are logged: a full disk must not stop a rollback.
 class Journal {
  public:
-  Journal(store::Store& store, const Clock& clock);
+  Journal(store::Store& store, const Clock& clock, Metrics& metrics);
 
   void event(Event event);
   std::vector<Event> recent() const { return {recent_.begin(), recent_.end()}; }
@@ -48,9 +48,10 @@ class Journal {
   void missed(const std::string& endpoint, const std::string& policy, const std::string& target,
               const std::string& failure, const policy::Window& window, const std::string& reason);
 
-  // Whether any fault of this window was seen to start or fail. Windows are asked for in their order, once: this one
-  // and those before it are forgotten.
-  bool take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
+  // What was seen of this window's faults: `held`, though it be one of several. Windows are asked for in their order,
+  // once: this one and those before it are forgotten.
+  enum class Seen { nothing, failure, held };
+  Seen take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
                  std::uint64_t window);
   std::uint64_t missed_count(const std::string& policy) const;
   void forget_policy(const std::string& policy);
@@ -59,7 +60,10 @@ class Journal {
   using Key = std::tuple<std::string, std::string, std::string, std::string, std::uint64_t>;
   struct Open {
     store::FaultRecord record;
-    std::string injector;
+    std::string injector;      // empty: of a former service, not claimed yet
+    Time counted_until{};      // in the metrics
+    Metrics::Packets packets;  // likewise
+    bool from_before = false;  // a former service has counted the first of its packets
   };
   struct Listener;
 
@@ -67,18 +71,22 @@ class Journal {
   Open& open(const Source& source, const program::Fault& fault, const std::string& kernel);
   void close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
              boost::json::object data = {});
-  void measured(store::FaultRecord& record, const program::Measured& measured);
+  void measured(Open& entry, const program::Measured& measured);
+  void count_time(Open& entry, Time until);
+  void count_packets(Open& entry, const program::Measured& measured);
+  void count_running();
   void fault_event(std::string type, const store::FaultRecord& record, boost::json::object data);
-  void note_window(const std::string& endpoint, const program::Fault& fault);
+  void note_window(const std::string& endpoint, const program::Fault& fault, Seen seen);
 
   store::Store& store_;
   const Clock& clock_;
+  Metrics& metrics_;
   std::deque<Event> recent_;
   std::uint64_t next_event_;
   std::list<Listener*> listeners_;
   std::map<Key, Open> open_;
   // Windows that were seen, until `take_seen` asks; by endpoint, policy and target.
-  std::map<std::tuple<std::string, std::string, std::string>, std::set<std::uint64_t>> seen_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::map<std::uint64_t, Seen>> seen_;
   std::map<std::string, std::uint64_t> missed_;
 };
 

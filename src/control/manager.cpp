@@ -38,8 +38,8 @@ Manager::Manager(asio::any_io_executor executor, store::Store& store, const Cloc
       store_(store),
       clock_(clock),
       options_(options),
-      journal_(store, clock),
-      reconciler_(executor, clock, journal_, desired_,
+      journal_(store, clock, metrics_),
+      reconciler_(executor, clock, journal_, metrics_, desired_,
                   ReconcilerOptions{options.manager_id, options.lease, std::move(options.image)}) {
   desired_.rules = options_.rules;
 }
@@ -50,6 +50,7 @@ Result<std::unique_ptr<Manager>> Manager::make(asio::any_io_executor executor, s
   auto policies = store.policies();
   if (!policies) return fail(policies.error());
   manager->desired_.policies = std::move(*policies);
+  for (const auto& record : manager->desired_.policies) manager->metrics_.policy_is_there(record.policy);
   const auto halt = store.halt();
   if (!halt) return fail(halt.error());
   manager->halt_ = *halt;
@@ -121,6 +122,7 @@ Result<> Manager::save(policy::Record record, std::string event_type) {
   const auto stored = store_.put_policy(record);
   if (!stored) return stored;
   const std::string name = record.policy.name;
+  metrics_.policy_is_there(record.policy);
   auto* known = find(name);
   if (known == nullptr) {
     const auto by_name = [](const auto& each) -> const std::string& { return each.policy.name; };
@@ -217,11 +219,15 @@ Task<PolicyView> Manager::stop_policy(std::string name) {
 
 // An empty name waits for everything.
 Task<> Manager::wait_clean(std::string policy) {
-  const auto deadline = std::chrono::steady_clock::now() + rollback_time;
+  const auto began = std::chrono::steady_clock::now();
+  const auto deadline = began + rollback_time;
+  bool had_to_wait = false;  // there was something to roll back
   while (true) {
     const auto left = reconciler_.not_clean(policy);
-    if (!left) co_return Result<>();
     const auto now = std::chrono::steady_clock::now();
+    if (!left && had_to_wait) metrics_.rolled_back(std::chrono::duration_cast<Duration>(now - began));
+    if (!left) co_return Result<>();
+    had_to_wait = true;
     if (left->out_of_reach || now >= deadline) co_return fail(ErrorCode::unavailable, left->why);
     co_await reconciler_.changed().wait_next(std::chrono::duration_cast<Duration>(deadline - now));
   }
@@ -251,6 +257,7 @@ Task<> Manager::remove_stopped(std::string name) {
   if (!removed) co_return removed;
   std::erase_if(desired_.policies, [&](const auto& record) { return record.policy.name == name; });
   journal_.forget_policy(name);
+  metrics_.policy_removed(name);
   policy_event("policy.removed", name);
   reconciler_.wake();
   co_return Result<>();

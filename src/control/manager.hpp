@@ -62,6 +62,7 @@ class Manager final : public Service {
 
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override;
   std::vector<ForecastRow> forecast(std::string_view policy, Time until) const override;
+  Metrics& metrics() override { return metrics_; }
   std::vector<Event> recent_events() const override { return journal_.recent(); }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {
     return journal_.subscribe(after, std::move(on_event));
@@ -90,6 +91,7 @@ class Manager final : public Service {
   std::optional<store::Halt> halt_;
   ManagerOptions options_;
   std::uint64_t random_counter_ = 0;
+  Metrics metrics_;
   Journal journal_;
   Reconciler reconciler_;
 };

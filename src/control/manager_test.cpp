@@ -4,6 +4,7 @@
 
 #include "control/spawn.hpp"
 #include "fakes/fake_engine.hpp"
+#include "fakes/metric_value.hpp"
 
 namespace entropy::control {
 namespace {
@@ -60,6 +61,12 @@ class ManagerTest : public testing::Test {
     return result.value_or(fail(ErrorCode::internal, "no answer"));
   }
   Phase phase(std::string_view name) { return manager_->policy(name)->status.phase; }
+  double metric(std::string_view name, const prometheus::Labels& labels = {}) {
+    return fakes::metric_value(manager_->metrics().collect(), name, labels).value_or(-1);
+  }
+  double windows(const char* policy, const char* outcome) {
+    return metric("entropy_windows_total", {{"policy", policy}, {"outcome", outcome}});
+  }
 
   asio::io_context io_;
   SystemClock clock_;
@@ -240,6 +247,115 @@ TEST_F(ManagerTest, PreviewTouchesNothing) {
   EXPECT_EQ(preview->skipped.size(), 1U);
   EXPECT_EQ(preview->windows.size(), 5U);
   EXPECT_TRUE(engine_->injector_ids().empty());
+}
+
+TEST_F(ManagerTest, EveryInjectorsWayToReadinessIsMeasured) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  EXPECT_EQ(metric("entropy_inject_duration_seconds"), 1);
+  ASSERT_TRUE(manager_->create_policy(partition("more", "service=db")));
+  until([&] { return phase("more") == Phase::active; });
+  EXPECT_EQ(metric("entropy_inject_duration_seconds"), 1) << "an injector was there";
+  engine_->restart(db);
+  until([&] { return metric("entropy_inject_duration_seconds") == 2; });
+  EXPECT_GT(metric("entropy_reconcile_duration_seconds"), 2);
+}
+
+TEST_F(ManagerTest, TheTimeUntilAnEngineGivesInBelongsToTheInjection) {
+  engine_->refuse["create"] = Error{ErrorCode::internal, "no space left on device", {}};
+  engine_->run_container("db", {{"service", "db"}});
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::degraded; });
+  engine_->refuse.clear();
+  until([&] { return metric("entropy_inject_duration_seconds") == 1; });
+  const std::chrono::duration<double> all = std::chrono::steady_clock::now() - began;
+  const double seen = fakes::metric_sum(manager_->metrics().collect(), "entropy_inject_duration_seconds");
+  EXPECT_GT(seen, 0.45) << "it is tried again after half a second";
+  EXPECT_LE(seen, all.count());
+}
+
+TEST_F(ManagerTest, RollbacksAreMeasuredWhereThereWasSomethingToRollBack) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  ASSERT_TRUE(manager_->create_policy(partition("idle", "service=nobody")));
+  until([&] { return phase("cut") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->stop_policy("idle")));
+  EXPECT_EQ(metric("entropy_rollback_duration_seconds"), 0);
+  ASSERT_TRUE(wait_for(manager_->stop_policy("cut")));
+  EXPECT_EQ(metric("entropy_rollback_duration_seconds"), 1);
+  ASSERT_TRUE(wait_for(manager_->remove_policy("cut", true, std::nullopt)));
+  EXPECT_EQ(metric("entropy_rollback_duration_seconds"), 1);
+}
+
+TEST_F(ManagerTest, AWindowHasOneOutcome) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(
+      draft(R"({"name": "lucky", "selector": "service=db", "failure": "partition", "frequency": "100ms",
+                "probability": 0})")));
+  until([&] { return windows("lucky", "spared") >= 3; });
+  engine_->refuse["create"] = Error{ErrorCode::internal, "no", {}};
+  engine_->run_container("web", {{"service", "web"}});
+  ASSERT_TRUE(
+      manager_->create_policy(draft(R"({"name": "late", "selector": "service=web", "frequency": "100ms", "windows": 2,
+                "failure": {"partition": null, "latency": {"delay": "1ms"}}})")));
+  until([&] { return windows("late", "missed") == 2; });
+  FaultQuery query;
+  query.policy = "late";
+  EXPECT_EQ(manager_->faults(query)->size(), 4U) << "the history has a row for each failure";
+  EXPECT_EQ(windows("late", "hit"), 0);
+  EXPECT_EQ(windows("late", "spared"), 0);
+  EXPECT_EQ(windows("lucky", "hit"), 0);
+}
+
+TEST_F(ManagerTest, TwoTargetsInOneNetworkNamespaceHaveOneWindow) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  const auto beside = engine_->run_container("beside", {{"service", "db"}});
+  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  until([&] { return manager_->targets(std::nullopt).size() == 2; });
+  ASSERT_TRUE(manager_->create_policy(
+      draft(R"({"name": "once", "selector": "service=db", "failure": "partition", "duration": "1s"})")));
+  ASSERT_TRUE(manager_->create_policy(
+      draft(R"({"name": "after", "selector": "service=db", "failure": "partition", "delay": "1s",
+                "duration": "100ms", "probability": 0})")));
+  until([&] { return windows("after", "spared") > 0; });
+  EXPECT_EQ(windows("once", "hit"), 1);
+  EXPECT_EQ(windows("once", "missed"), 0);
+  EXPECT_EQ(windows("after", "spared"), 1);
+}
+
+TEST_F(ManagerTest, AnOnlyWindowIsAccountedOnceEachTimeThatItIsStarted) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(
+      draft(R"({"name": "p", "selector": "service=db", "failure": "partition", "duration": "100ms",
+                "probability": 0})")));
+  until([&] { return windows("p", "spared") == 1; });
+  ASSERT_TRUE(manager_->create_policy(partition("other", "service=nobody")));  // one pass more
+  ASSERT_TRUE(manager_->start_policy("p"));
+  until([&] { return windows("p", "spared") == 2; });
+  const double passes = metric("entropy_reconcile_duration_seconds");
+  engine_->run_container("web", {});
+  until([&] { return metric("entropy_reconcile_duration_seconds") > passes; });
+  EXPECT_EQ(windows("p", "spared"), 2);
+  EXPECT_EQ(windows("p", "missed"), 0);
+}
+
+TEST_F(ManagerTest, WhatADeadServiceLeftAndNobodyNeedsIsAnOrphan) {
+  engine_->run_container("db", {{"service", "db"}});
+  engine_->run_container("web", {{"service", "web"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  ASSERT_TRUE(manager_->create_policy(partition("gone", "service=web")));
+  until([&] { return engine_->injector_ids().size() == 2 && phase("cut") == Phase::active; });
+  EXPECT_EQ(metric("entropy_orphans_removed_total"), 0);
+  stop_service();
+  ASSERT_TRUE(store_->remove_policy("gone"));
+  start_service();
+  until([&] { return engine_->injector_ids().size() == 1 && phase("cut") == Phase::active; });
+  EXPECT_EQ(metric("entropy_orphans_removed_total"), 1);
+  ASSERT_TRUE(wait_for(manager_->remove_policy("cut", true, std::nullopt)));
+  until([&] { return engine_->injector_ids().empty(); });
+  EXPECT_EQ(metric("entropy_orphans_removed_total"), 1) << "it was taken over and had work";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
@@ -25,11 +26,12 @@ constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on
 
 }  // namespace
 
-Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journal& journal, const Desired& desired,
-                       ReconcilerOptions options)
+Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journal& journal, Metrics& metrics,
+                       const Desired& desired, ReconcilerOptions options)
     : executor_(executor),
       clock_(clock),
       journal_(journal),
+      metrics_(metrics),
       desired_(desired),
       options_(std::move(options)),
       // Revisions go on over a restart: an old answer is never taken for a new one.
@@ -69,6 +71,7 @@ asio::awaitable<void> Reconciler::run() {
 }
 
 void Reconciler::pass() {
+  const auto began = std::chrono::steady_clock::now();
   drop_dead_injectors();
   const Time now = clock_.now();
   notice_silence(now);
@@ -76,7 +79,20 @@ void Reconciler::pass() {
   const Observed observed = observe();
   const Plan plan = control::plan(desired_, observed, now);
   account_windows(observed, plan, now);
+  note_needs(plan, now);
   for (const auto& action : plan.actions) start_action(action);
+  metrics_.reconciled(std::chrono::steady_clock::now() - began);
+}
+
+void Reconciler::note_needs(const Plan& plan, Time now) {
+  std::map<std::string, Time> needed;
+  for (const auto& action : plan.actions) {
+    const auto* make = std::get_if<CreateInjector>(&action);
+    if (make == nullptr) continue;
+    const auto known = needed_since_.find(make->target_id);
+    needed[make->target_id] = known == needed_since_.end() ? now : known->second;
+  }
+  needed_since_ = std::move(needed);
 }
 
 Observed Reconciler::observe() const {
@@ -154,8 +170,11 @@ Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period
 void Reconciler::account_windows(const Observed& observed, const Plan& plan, Time now) {
   for (const auto& record : desired_.policies) {
     if (!record.policy.running) continue;
+    std::set<std::pair<std::string, std::string>> namespaces;
     for (const auto& target : plan.matches.at(record.policy.name).targets) {
       const auto* container = find_container(observed, target.endpoint, target.id);
+      // Of two targets in one network namespace the first one's dice count, as in the plan.
+      if (!namespaces.emplace(target.endpoint, namespace_owner(observed, *container)).second) continue;
       account_target(record, target, schedule_name(container->container), observed, now);
     }
   }
@@ -169,15 +188,22 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
   const auto at = policy::window_at(schedule, now);
   const auto after = policy::window_after(schedule, now);
   const std::uint64_t current = at ? at->index : after ? after->index : 0;
-  const auto [place, is_new] = next_window_.try_emplace(key, current);
-  if (is_new || place->second > current + 1) place->second = current;  // first sight, or the schedule began anew
+  Accounted& accounted = next_window_.try_emplace(key, schedule.epoch, current).first->second;
+  if (accounted.epoch != schedule.epoch) accounted = {schedule.epoch, current};  // it began anew
   auto window = policy::window_at(
       schedule, schedule.epoch + schedule.delay +
-                    schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(place->second));
+                    schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
+  if (window && window->index < accounted.next) return;  // the only one, accounted already
   for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
-    place->second = window->index + 1;
-    const bool seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->index);
-    if (seen || !policy::is_hit(schedule, record.policy.name, name, window->index)) continue;
+    accounted.next = window->index + 1;
+    const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->index);
+    if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
+    if (seen != Journal::Seen::nothing) continue;
+    if (!policy::is_hit(schedule, record.policy.name, name, window->index)) {
+      metrics_.window(record.policy.name, WindowOutcome::spared);
+      continue;
+    }
+    metrics_.window(record.policy.name, WindowOutcome::missed);
     std::string reason = "late";
     if (desired_.halted)
       reason = "halted";

@@ -11,6 +11,7 @@
 #include "control/endpoint.hpp"
 #include "control/injector_link.hpp"
 #include "control/journal.hpp"
+#include "control/metrics.hpp"
 #include "control/plan.hpp"
 
 namespace entropy::control {
@@ -31,8 +32,8 @@ struct ReconcilerOptions {
 class Reconciler {
  public:
   // `desired` is read at every pass and belongs to the owner.
-  Reconciler(boost::asio::any_io_executor executor, const Clock& clock, Journal& journal, const Desired& desired,
-             ReconcilerOptions options);
+  Reconciler(boost::asio::any_io_executor executor, const Clock& clock, Journal& journal, Metrics& metrics,
+             const Desired& desired, ReconcilerOptions options);
   ~Reconciler();
 
   Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine);
@@ -74,6 +75,10 @@ class Reconciler {
     enum class Doing { creating, attaching, removing } doing;
     std::vector<std::string> policies = {};  // that an injector under way brings
   };
+  struct Accounted {
+    Time epoch;              // of the schedule that `next` belongs to
+    std::uint64_t next = 0;  // window to be accounted
+  };
   struct Failure {
     std::string message;
     Time retry_at;
@@ -81,6 +86,7 @@ class Reconciler {
   };
 
   void pass();
+  void note_needs(const Plan& plan, Time now);
   void drop_dead_injectors();
   void notice_silence(Time now);
   void notice_lapse(Time now);
@@ -101,20 +107,23 @@ class Reconciler {
   boost::asio::awaitable<void> remove(RemoveInjector action);
   void send_program(const std::string& id, std::vector<program::Entry> entries);
   void on_report(const std::string& endpoint, const std::string& id, program::Report report);
+  void note_readiness(Runtime& runtime);
   void note_failure(const std::string& target_id, const std::string& target_name, const Error& error);
   void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
 
   boost::asio::any_io_executor executor_;
   const Clock& clock_;
   Journal& journal_;
+  Metrics& metrics_;
   const Desired& desired_;
   ReconcilerOptions options_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::map<std::string, Runtime> runtimes_;                                                 // by injector id
-  std::map<std::string, Busy> busy_;                                                        // by target id
-  std::map<std::string, Failure> failures_;                                                 // by target id
-  std::map<std::string, bool> image_present_;                                               // by endpoint
-  std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> next_window_;  // to be accounted
+  std::map<std::string, Runtime> runtimes_;    // by injector id
+  std::map<std::string, Busy> busy_;           // by target id
+  std::map<std::string, Failure> failures_;    // by target id
+  std::map<std::string, Time> needed_since_;   // by id of a target that lacks an injector
+  std::map<std::string, bool> image_present_;  // by endpoint
+  std::map<std::tuple<std::string, std::string, std::string>, Accounted> next_window_;
   std::uint64_t next_revision_;
   Signal work_;
   Signal changed_;

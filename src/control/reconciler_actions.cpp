@@ -48,6 +48,9 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
   Runtime runtime;
   runtime.endpoint = action.endpoint;
   runtime.target_id = action.target_id;
+  if (const auto since = needed_since_.find(action.target_id); since != needed_since_.end())
+    runtime.needed_since = since->second;
+  runtime.at_work = true;
   runtimes_[*id] = std::move(runtime);
   // Attached before it starts: its first word is not missed, and its program waits for it in its standard input.
   auto ready = co_await attach_link(where, *id);
@@ -157,6 +160,8 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   }
   const auto removed = co_await where.engine().remove_container(action.id);
   if (removed || removed.error().code == ErrorCode::not_found) {
+    const auto known = runtimes_.find(action.id);
+    if (known == runtimes_.end() || !known->second.at_work) metrics_.orphan_removed();
     journal_.gone(action.id, action.reason);
     injector_event("injector.removed", action.endpoint, action.id, action.reason);
     where.forget(action.id);
@@ -174,6 +179,7 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
 void Reconciler::send_program(const std::string& id, std::vector<program::Entry> entries) {
   Runtime& runtime = runtimes_.at(id);
   if (!runtime.link) return;
+  runtime.at_work |= !entries.empty();
   runtime.sent = std::move(entries);
   runtime.sent_revision = ++next_revision_;
   runtime.sent_at = clock_.now();
@@ -198,9 +204,17 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
     journal_.holds(source, state->active);
     if (!found->second.state) injector_event("injector.ready", endpoint_name, id, state->message);
     found->second.state = std::move(*state);
+    note_readiness(found->second);
     wake();
   }
   changed_.notify();
+}
+
+// Ready: it has answered to its program, the kernel was read back, nothing is wrong.
+void Reconciler::note_readiness(Runtime& runtime) {
+  if (!runtime.needed_since || runtime.awaits_answer() || !runtime.state->message.empty()) return;
+  metrics_.injected(clock_.now() - *runtime.needed_since);
+  runtime.needed_since.reset();
 }
 
 void Reconciler::note_failure(const std::string& target_id, const std::string& target_name, const Error& error) {

@@ -20,6 +20,8 @@ struct Reconciler::Runtime {
   Time heard_at{};      // of the last report, or the beginning of the connection
   bool silent = false;  // no report in time; what it held last is not counted on any more
   std::optional<program::State> state;
+  std::optional<Time> needed_since;  // until it is ready for the first time
+  bool at_work = false;              // made by this service, or given a policy by it
 
   bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/metrics.hpp"
 #include "control/views.hpp"
 #include "policy/policy_json.hpp"
 
@@ -69,6 +70,9 @@ class Service {
 
   virtual Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const = 0;
   virtual std::vector<ForecastRow> forecast(std::string_view policy, Time until) const = 0;
+
+  // Lives as long as the service.
+  virtual Metrics& metrics() = 0;
 
   // Those that can still be replayed, oldest first.
   virtual std::vector<Event> recent_events() const = 0;

@@ -1,5 +1,7 @@
 #include "docker/client.hpp"
 
+#include <set>
+
 #include "base/text.hpp"
 #include "docker/decode.hpp"
 
@@ -39,7 +41,30 @@ bool is_success(const Head& head) {
   return head.status == switching_protocols || head.status == not_modified || head.status / 100 == 2;
 }
 
+Task<Head> exchange(std::shared_ptr<Connection> connection, Request request) {
+  auto opened = co_await connection->open();
+  if (!opened) co_return fail(std::move(opened.error()));
+  co_return co_await connection->exchange(std::move(request));
+}
+
+std::string outcome_of(const Result<Head>& head) {
+  if (head) return std::to_string(head->status);
+  if (head.error().code == ErrorCode::timeout) return "timeout";
+  return head.error().code == ErrorCode::protocol ? "protocol" : "unreachable";
+}
+
 }  // namespace
+
+std::string operation_of(std::string_view method, std::string_view target) {
+  // Of /containers/create and /containers/json; any other second part is a name or an id.
+  static const std::set<std::string_view> verbs = {"json", "create", "load", "prune", "search"};
+  std::vector<std::string_view> parts = split(target.substr(0, target.find('?')), '/');
+  parts.erase(parts.begin());
+  const bool versioned = parts.size() > 1 && parts[0].starts_with('v') && parse_api_version(parts[0].substr(1));
+  if (versioned) parts.erase(parts.begin());
+  if (parts.size() > 1 && !verbs.contains(parts[1])) parts[1] = "{id}";
+  return concat(method, " /", join(parts, "/"));
+}
 
 Result<ApiVersion> parse_api_version(std::string_view text) {
   const auto pieces = split(text, '.');
@@ -56,7 +81,7 @@ Result<ApiVersion> parse_api_version(std::string_view text) {
 std::string to_string(ApiVersion version) { return concat(version.major, ".", version.minor); }
 
 Client::Client(asio::any_io_executor executor, Address address, EngineOptions options)
-    : executor_(std::move(executor)), address_(std::move(address)), options_(options) {}
+    : executor_(std::move(executor)), address_(std::move(address)), options_(std::move(options)) {}
 
 Error Client::about(Error error) const { return context(concat("engine at ", address_.text), std::move(error)); }
 
@@ -77,10 +102,10 @@ Error Client::refusal(const Head& head, const std::string& body) const {
 }
 
 Task<Head> Client::begin(std::shared_ptr<Connection> connection, Request request, Duration limit) {
+  const std::string operation = operation_of(request.method, request.target);
   connection->expires_after(limit);
-  auto opened = co_await connection->open();
-  if (!opened) co_return fail(std::move(opened.error()));
-  auto head = co_await connection->exchange(std::move(request));
+  auto head = co_await exchange(connection, std::move(request));
+  if (options_.on_request) options_.on_request(operation, outcome_of(head));
   if (!head || is_success(*head)) co_return head;
   auto body = co_await connection->read_body();
   if (!body) co_return fail(std::move(body.error()));

@@ -18,6 +18,9 @@ struct ApiVersion {
 Result<ApiVersion> parse_api_version(std::string_view text);
 std::string to_string(ApiVersion version);
 
+// Method and path with "{id}" for whatever names one thing, without version and query: one of few, whatever is asked.
+std::string operation_of(std::string_view method, std::string_view target);
+
 class Client {
  public:
   Client(asio::any_io_executor executor, Address address, EngineOptions options);

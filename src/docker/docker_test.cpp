@@ -294,5 +294,17 @@ TEST(MakeImage, RefusesPathsThatDoNotFit) {
   }
 }
 
+TEST(Operation, NamesWhatIsAskedAndNotOfWhom) {
+  EXPECT_EQ(operation_of("GET", "/_ping"), "GET /_ping");
+  EXPECT_EQ(operation_of("GET", "/v1.41/info"), "GET /info");
+  EXPECT_EQ(operation_of("GET", "/v1.41/containers/json?all=1"), "GET /containers/json");
+  EXPECT_EQ(operation_of("POST", "/v1.41/containers/create?name=json"), "POST /containers/create");
+  EXPECT_EQ(operation_of("POST", "/v1.41/containers/0a1b/start"), "POST /containers/{id}/start");
+  EXPECT_EQ(operation_of("DELETE", "/v1.41/containers/db?force=1"), "DELETE /containers/{id}");
+  EXPECT_EQ(operation_of("GET", "/v1.41/images/a%2Fb%3Ac/json"), "GET /images/{id}/json");
+  EXPECT_EQ(operation_of("POST", "/v1.41/images/load?quiet=1"), "POST /images/load");
+  EXPECT_EQ(operation_of("GET", "/version"), "GET /version") << "no version in front of it";
+}
+
 }  // namespace
 }  // namespace entropy::docker

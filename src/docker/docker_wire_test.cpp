@@ -343,5 +343,25 @@ TEST(NoEngine, IsSaidWithTheWayOut) {
   EXPECT_EQ(error.code, ErrorCode::unavailable);
 }
 
+TEST_P(Wire, AnObserverIsToldOfEveryRequest) {
+  std::vector<std::string> told;
+  EngineOptions options{200ms, 200ms};
+  options.on_request = [&](const std::string& operation, const std::string& outcome) {
+    told.push_back(concat(operation, " -> ", outcome));
+  };
+  engine_ = make_engine(io_.get_executor(), parse_address(imposter_.address()).value(), std::move(options));
+  imposter_.play(answer("200 OK", one_container));
+  ASSERT_TRUE(list());
+  imposter_.play(answer("404 Not Found", R"({"message":"no such container"})"));
+  EXPECT_FALSE(run(engine_->start_container("c1")));
+  imposter_.play("HTTP/1.1 200 OK");
+  EXPECT_FALSE(list());
+  imposter_.play([](Peer& peer) { peer.wait_for_close(); });
+  EXPECT_FALSE(list());
+  EXPECT_THAT(told, testing::ElementsAre("GET /_ping -> 200", "GET /containers/json -> 200",
+                                         "POST /containers/{id}/start -> 404", "GET /containers/json -> unreachable",
+                                         "GET /_ping -> 200", "GET /containers/json -> timeout"));
+}
+
 }  // namespace
 }  // namespace entropy::docker

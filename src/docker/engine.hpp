@@ -152,6 +152,9 @@ Result<Address> parse_address(std::string text);
 struct EngineOptions {
   Duration call_timeout = std::chrono::seconds(30);  // of every call that is not a stream, and of a stream's beginning
   Duration load_timeout = std::chrono::seconds(120);
+  // Told of every request once its answer has begun: "GET /containers/{id}/json", and the answer's HTTP status or,
+  // where none came, "unreachable", "timeout" or "protocol".
+  std::function<void(const std::string& operation, const std::string& outcome)> on_request = {};
 };
 
 // The real one. Nothing is connected before the first call; the API version is negotiated then (and again after the

@@ -24,7 +24,7 @@ Request request(std::string method, std::string target, std::string body = {}) {
 class HttpEngine final : public Engine {
  public:
   HttpEngine(asio::any_io_executor executor, Address address, EngineOptions options)
-      : client_(std::move(executor), std::move(address), options) {}
+      : client_(std::move(executor), std::move(address), std::move(options)) {}
 
   Task<> ping() override;
   Task<EngineInfo> info() override;
@@ -198,7 +198,7 @@ Task<> HttpEngine::events(std::function<void()> on_open, std::function<void(Even
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(asio::any_io_executor executor, Address address, EngineOptions options) {
-  return std::make_unique<HttpEngine>(std::move(executor), std::move(address), options);
+  return std::make_unique<HttpEngine>(std::move(executor), std::move(address), std::move(options));
 }
 
 }  // namespace entropy::docker

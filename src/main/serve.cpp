@@ -65,7 +65,12 @@ Result<> add_engines(control::Manager& manager, asio::io_context& io, const std:
   for (const auto& text : endpoints) {
     auto address = docker::parse_address(text);
     if (!address) return fail(address.error());
-    manager.add_endpoint(text, docker::make_engine(io.get_executor(), std::move(*address)));
+    docker::EngineOptions engine_options;
+    engine_options.on_request = [&metrics = manager.metrics(), text](const std::string& operation,
+                                                                     const std::string& outcome) {
+      metrics.engine_request(text, operation, outcome);
+    };
+    manager.add_endpoint(text, docker::make_engine(io.get_executor(), std::move(*address), std::move(engine_options)));
   }
   return {};
 }

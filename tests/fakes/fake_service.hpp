@@ -146,6 +146,8 @@ class FakeService final : public Service {
     return {{std::string(policy), "web", "local", {7, until - std::chrono::seconds(1), until}}};
   }
 
+  Metrics& metrics() override { return metrics_; }
+
   std::vector<Event> recent_events() const override { return events; }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {
     if (after != 0 && after < oldest_replayable) return nullptr;
@@ -183,6 +185,7 @@ class FakeService final : public Service {
     return found->second;
   }
 
+  Metrics metrics_;
   std::map<std::uint64_t, std::function<void(const Event&)>> listeners_;
   std::uint64_t last_listener_ = 0;
 };
