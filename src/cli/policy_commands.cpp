@@ -72,6 +72,7 @@ void add_create(Commands& commands) {
   field("--delay", "delay", "DURATION", "the first window begins so much later");
   field("--ttl", "ttl", "DURATION", "the policy ends itself after so long");
   field("--windows", "windows", "N", "the policy ends itself after so many windows");
+  field("--pick", "pick", "all|N|P%", "so many of the matching containers take part in each window (all)");
   field("--seed", "seed", "N", "of the dice: the same seed, the same faults");
   field("--description", "description", "TEXT", "for people");
   command.add_flag("--stopped", draft->stopped, "create it, but don't start it");

@@ -13,17 +13,51 @@ namespace {
 
 constexpr std::size_t most_forecast_rows = 1000;
 
-void add_forecast(std::vector<ForecastRow>& rows, const policy::Policy& policy, const TargetState& target,
-                  const std::string& name, Time from, Time until, std::size_t limit) {
-  for (const auto& window : policy::hits_between(policy.schedule, policy.name, name, from, until, limit)) {
-    rows.push_back({policy.name, target.name, target.endpoint, window});
+// The windows to come of one policy for the targets that it has today.
+class Forecast {
+ public:
+  Forecast(const policy::Policy& policy, const Plan& plan, const Observed& observed)
+      : policy_(policy), match_(plan.matches.at(policy.name)), picks_(plan.picks) {
+    for (const auto& target : match_.targets) {
+      const auto* container = find_container(observed, target.endpoint, target.id);
+      names_.push_back(container == nullptr ? target.name : schedule_name(container->container));
+    }
   }
-}
 
-std::string schedule_name_of(const Observed& observed, const TargetState& target) {
-  const auto* container = find_container(observed, target.endpoint, target.id);
-  return container == nullptr ? target.name : schedule_name(container->container);
-}
+  // At most `limit` rows in all, and `of_each` of every target.
+  void append(std::vector<ForecastRow>& rows, Time from, Time until, std::size_t limit, std::size_t of_each) {
+    for (std::size_t i = 0; i < names_.size() && rows.size() < limit; ++i) {
+      const TargetState& target = match_.targets[i];
+      const auto part = [&](std::uint64_t window) { return takes_part(names_[i], window); };
+      const std::size_t most = std::min(of_each, limit - rows.size());
+      for (const auto& window :
+           policy::hits_between(policy_.schedule, policy_.name, names_[i], from, until, most, part)) {
+        rows.push_back({policy_.name, target.name, target.endpoint, window});
+      }
+    }
+  }
+
+ private:
+  bool takes_part(const std::string& name, std::uint64_t window) {
+    if (policy_.pick.all()) return true;
+    const auto decided = picks_.find(policy_.name);
+    if (decided != picks_.end() && decided->second.windows.contains(window)) {
+      return is_picked(picks_, policy_, name, window);
+    }
+    auto [at, is_new] = foreseen_.try_emplace(window);
+    if (is_new) {
+      const std::set<std::string> names(names_.begin(), names_.end());
+      at->second = policy::picked(policy_.pick, policy_.schedule.seed, policy_.name, window, names);
+    }
+    return at->second.contains(name);
+  }
+
+  const policy::Policy& policy_;
+  const Match& match_;
+  const Picks& picks_;
+  std::vector<std::string> names_;
+  std::map<std::uint64_t, std::set<std::string>> foreseen_;
+};
 
 }  // namespace
 
@@ -154,15 +188,13 @@ Result<Preview> Manager::preview(const policy::Draft& draft) const {
   if (record.policy.name.empty()) record.policy.name = "preview";
   record.policy.schedule.epoch = clock_.now();
   Desired alone{{record}, false, desired_.rules};
-  const Observed observed = reconciler_.observe();
+  Observed observed = reconciler_.observe();
+  observed.picks.clear();  // of others
   const Plan plan = control::plan(alone, observed, clock_.now());
   const Match& match = plan.matches.at(record.policy.name);
   Preview preview{match.targets, match.skipped, {}};
-  for (const auto& target : match.targets) {
-    if (preview.windows.size() >= most_forecast_rows) break;
-    add_forecast(preview.windows, record.policy, target, schedule_name_of(observed, target), clock_.now(),
-                 policy::never, windows_of_each);
-  }
+  Forecast(record.policy, plan, observed)
+      .append(preview.windows, clock_.now(), policy::never, most_forecast_rows, windows_of_each);
   return preview;
 }
 
@@ -172,11 +204,7 @@ std::vector<ForecastRow> Manager::forecast(std::string_view policy, Time until) 
   std::vector<ForecastRow> rows;
   for (const auto& record : desired_.policies) {
     if (!record.policy.running || (!policy.empty() && record.policy.name != policy)) continue;
-    for (const auto& target : plan.matches.at(record.policy.name).targets) {
-      if (rows.size() >= most_forecast_rows) break;
-      add_forecast(rows, record.policy, target, schedule_name_of(observed, target), clock_.now(), until,
-                   most_forecast_rows - rows.size());
-    }
+    Forecast(record.policy, plan, observed).append(rows, clock_.now(), until, most_forecast_rows, most_forecast_rows);
   }
   std::ranges::sort(rows, {},
                     [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });

@@ -15,6 +15,12 @@ struct Need {
   const ObservedContainer* owner = nullptr;
   std::vector<program::Entry> entries;
 };
+// A policy and the containers that it is to be made real for.
+struct Serving {
+  const policy::Policy& policy;
+  std::vector<const ObservedContainer*> containers = {};
+  const PolicyPicks* picks = nullptr;  // none: all take part
+};
 using Needs = std::map<std::pair<std::string, std::string>, Need>;  // by endpoint and owner's id
 
 bool runs(const policy::Record& record, Time now) {
@@ -43,8 +49,8 @@ TargetState target_state(const ObservedContainer& container) {
   return {container.container.id, container.container.name, container.endpoint, true, ""};
 }
 
-Match match(const Desired& desired, const Observed& observed, const policy::Policy& policy,
-            std::vector<const ObservedContainer*>& served) {
+Match match(const Desired& desired, const Observed& observed, Serving& serving) {
+  const policy::Policy& policy = serving.policy;
   Match match;
   for (const auto& container : observed.containers) {
     if (!policy.selector.matches(subject_of(container))) continue;
@@ -60,21 +66,27 @@ Match match(const Desired& desired, const Observed& observed, const policy::Poli
     const auto failure = observed.failures.find(namespace_owner(observed, container));
     if (failure != observed.failures.end()) state.reason = failure->second;
     match.targets.push_back(std::move(state));
-    served.push_back(&container);
+    serving.containers.push_back(&container);
   }
   return match;
 }
 
-void add_needs(Needs& needs, const Desired& desired, const Observed& observed, const policy::Policy& policy,
-               const std::vector<const ObservedContainer*>& served) {
-  for (const auto* container : served) {
+program::Entry entry_for(const Serving& serving, const ObservedContainer& container) {
+  const policy::Policy& policy = serving.policy;
+  program::Entry entry{policy.name, schedule_name(container.container), policy.schedule, policy.failures};
+  if (serving.picks != nullptr) entry.picked = windows_of(*serving.picks, entry.target);
+  return entry;
+}
+
+void add_needs(Needs& needs, const Desired& desired, const Observed& observed, const Serving& serving) {
+  for (const auto* container : serving.containers) {
     const std::string owner = namespace_owner(observed, *container);
     Need& need = needs[{container->endpoint, owner}];
     need.owner = find_container(observed, container->endpoint, owner);
     // Two targets in one namespace: the dice of the first count, or the packets of both would suffer twice.
-    const auto has_policy = [&](const program::Entry& entry) { return entry.policy == policy.name; };
+    const auto has_policy = [&](const program::Entry& entry) { return entry.policy == serving.policy.name; };
     if (desired.halted || std::ranges::any_of(need.entries, has_policy)) continue;
-    need.entries.push_back({policy.name, schedule_name(container->container), policy.schedule, policy.failures});
+    need.entries.push_back(entry_for(serving, *container));
   }
 }
 
@@ -130,15 +142,26 @@ void dismiss(std::vector<Action>& actions, const Observed& observed, const Obser
   actions.push_back(RemoveInjector{injector.endpoint, injector.id, injector.target_id, std::move(reason)});
 }
 
+// Decides who takes part, where not all do.
+void pick(Plan& plan, const Observed& observed, Serving& serving, Time now) {
+  const policy::Policy& policy = serving.policy;
+  if (policy.pick.all()) return;
+  Candidates candidates{{}, observed.lost.empty()};
+  for (const auto* container : serving.containers) candidates.names.insert(schedule_name(container->container));
+  serving.picks = &(plan.picks[policy.name] = decide_picks(policy, observed.picks, candidates, now));
+}
+
 }  // namespace
 
 Plan plan(const Desired& desired, const Observed& observed, Time now) {
   Plan plan;
   Needs needs;
   for (const auto& record : desired.policies) {
-    std::vector<const ObservedContainer*> served;
-    plan.matches[record.policy.name] = match(desired, observed, record.policy, served);
-    if (runs(record, now)) add_needs(needs, desired, observed, record.policy, served);
+    Serving serving{record.policy};
+    plan.matches[record.policy.name] = match(desired, observed, serving);
+    if (!runs(record, now)) continue;
+    pick(plan, observed, serving, now);
+    add_needs(needs, desired, observed, serving);
   }
   std::vector<const ObservedInjector*> kept;
   for (const auto& [key, need] : needs) {

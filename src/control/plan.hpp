@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "control/picks.hpp"
 #include "control/views.hpp"
 #include "docker/engine.hpp"
 #include "policy/policy.hpp"
@@ -59,6 +60,7 @@ struct Observed {
   std::vector<ObservedInjector> injectors;      // this manager's alone
   std::map<std::string, std::string> lost;      // endpoints that can't be reached, and why
   std::map<std::string, std::string> failures;  // target id -> why its injector could not be made
+  Picks picks = {};                             // as decided by the latest plan that was acted on
 };
 
 struct CreateInjector {
@@ -94,6 +96,7 @@ struct Match {
 struct Plan {
   std::vector<Action> actions;
   std::map<std::string, Match> matches;  // by policy, also the stopped ones
+  Picks picks = {};                      // of policies that run and don't take all of their targets
 };
 
 Plan plan(const Desired& desired, const Observed& observed, Time now);

@@ -96,6 +96,20 @@ TEST_F(PlanTest, DoesNothingWhenAllIsWell) {
   EXPECT_THAT(actions(), IsEmpty());
 }
 
+TEST_F(PlanTest, EachTargetIsToldTheWindowsItWasPickedFor) {
+  observed.containers.push_back(container("db2", {{"service", "db"}}));
+  desired.policies[0].policy.pick = {1, {}};
+  desired.policies[0].policy.schedule.frequency = 10s;
+  std::vector<std::uint64_t> windows;
+  for (const auto& action : plan(desired, observed, now).actions) {
+    const auto& entry = std::get<CreateInjector>(action).entries.at(0);
+    ASSERT_TRUE(entry.picked);
+    windows.insert(windows.end(), entry.picked->begin(), entry.picked->end());
+  }
+  std::ranges::sort(windows);
+  EXPECT_THAT(windows, ElementsAre(0, 1));
+}
+
 TEST_F(PlanTest, APolicyThatMatchesNothingWaits) {
   desired.policies = {policy_for("later", "service=cache")};
   EXPECT_THAT(actions(), IsEmpty());

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "base/text.hpp"
@@ -22,6 +23,8 @@ constexpr Duration answer_time = 5s;       // for an injector to answer to its p
 constexpr Duration patience = 3s;          // beyond the time at which a renewal is answered
 constexpr Duration accounting_delay = 1s;  // after a window's end, for reports under way
 constexpr Duration longest_wait = 30s;
+// Of a policy that was over when it was seen first: nothing is to be accounted for any more.
+constexpr auto all_over = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
 
 }  // namespace
@@ -77,7 +80,11 @@ void Reconciler::pass() {
   notice_silence(now);
   notice_lapse(now);
   const Observed observed = observe();
-  const Plan plan = control::plan(desired_, observed, now);
+  Plan plan = control::plan(desired_, observed, now);
+  // A policy whose time is over keeps its picks until its last window is accounted for.
+  std::erase_if(picks_, [&](const auto& entry) { return !plan.matches.contains(entry.first); });
+  plan.picks.merge(picks_);
+  picks_ = std::move(plan.picks);
   account_windows(observed, plan, now);
   note_needs(plan, now);
   for (const auto& action : plan.actions) start_action(action);
@@ -115,6 +122,7 @@ Observed Reconciler::observe() const {
     }
   }
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
+  observed.picks = picks_;
   return observed;
 }
 
@@ -187,9 +195,10 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
   const auto key = std::tuple(target.endpoint, record.policy.name, name);
   const auto at = policy::window_at(schedule, now);
   const auto after = policy::window_after(schedule, now);
-  const std::uint64_t current = at ? at->index : after ? after->index : 0;
+  const std::uint64_t current = at ? at->index : after ? after->index : all_over;
   Accounted& accounted = next_window_.try_emplace(key, schedule.epoch, current).first->second;
   if (accounted.epoch != schedule.epoch) accounted = {schedule.epoch, current};  // it began anew
+  if (accounted.next == all_over) return;
   auto window = policy::window_at(
       schedule, schedule.epoch + schedule.delay +
                     schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
@@ -199,7 +208,8 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
     const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->index);
     if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
     if (seen != Journal::Seen::nothing) continue;
-    if (!policy::is_hit(schedule, record.policy.name, name, window->index)) {
+    const bool takes_part = is_picked(picks_, record.policy, name, window->index);
+    if (!takes_part || !policy::is_hit(schedule, record.policy.name, name, window->index)) {
       metrics_.window(record.policy.name, WindowOutcome::spared);
       continue;
     }
@@ -227,6 +237,8 @@ Duration Reconciler::until_next_pass(Time now) const {
     if (window && window->end != policy::never) next = std::min(next, window->end + accounting_delay);
     const auto coming = policy::window_after(schedule, now - accounting_delay);
     if (coming && coming->end != policy::never) next = std::min(next, coming->end + accounting_delay);
+    // Who takes part in a window is decided when the one before it begins, at the latest.
+    if (coming && !record.policy.pick.all() && coming->begin > now) next = std::min(next, coming->begin);
   }
   for (const auto& [target, failure] : failures_) next = std::min(next, std::max(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {

@@ -124,6 +124,7 @@ class Reconciler {
   std::map<std::string, Time> needed_since_;   // by id of a target that lacks an injector
   std::map<std::string, bool> image_present_;  // by endpoint
   std::map<std::tuple<std::string, std::string, std::string>, Accounted> next_window_;
+  Picks picks_;
   std::uint64_t next_revision_;
   Signal work_;
   Signal changed_;

@@ -86,6 +86,17 @@ TEST(Decide, NothingWhilePausedOrWithoutLease) {
   }
 }
 
+TEST(Decide, OnlyInWindowsThatTheTargetWasPickedFor) {
+  auto entry = slow_entry();
+  entry.picked = {1, 3};
+  std::vector<std::uint64_t> windows;
+  for (std::uint64_t k = 0; k < 5; ++k) {
+    const auto decision = decide({1, {entry}}, epoch + 10s * static_cast<int>(k), {});
+    if (!decision.faults.empty()) windows.push_back(k);
+  }
+  EXPECT_THAT(windows, testing::ElementsAre(1, 3));
+}
+
 TEST(Decide, TheSameTwiceIsOne) { EXPECT_EQ(decide({1, {slow_entry(), slow_entry()}}, epoch, {}).faults.size(), 1U); }
 
 TEST(Decide, AgreesWithTheScheduleOnEveryWindow) {

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "failure/failure.hpp"
+#include "policy/pick.hpp"
 #include "policy/schedule.hpp"
 #include "policy/selector.hpp"
 
@@ -19,6 +20,7 @@ struct Policy {
   Selector selector;
   std::vector<failure::Failure> failures;  // act together; at least one
   Schedule schedule;
+  Pick pick;
   bool running = true;  // the `state` that the user wants
   bool operator==(const Policy&) const = default;
 };

@@ -168,6 +168,8 @@ const std::map<std::string, FieldReader, std::less<>>& field_readers() {
        [](Reader& r, Draft& d, const json::value& v) {
          r.take("probability", parse_scalar(v, parse_probability), d.policy.schedule.probability);
        }},
+      {"pick",
+       [](Reader& r, Draft& d, const json::value& v) { r.take("pick", parse_scalar(v, parse_pick), d.policy.pick); }},
       {"seed", read_seed},
       {"state", [](Reader& r, Draft& d, const json::value& v) { read_state(r, d.policy, v); }},
   };
@@ -175,7 +177,7 @@ const std::map<std::string, FieldReader, std::less<>>& field_readers() {
 }
 
 // Of the interface, but not in this version yet: an honest answer instead of "unknown".
-constexpr std::array<std::string_view, 2> not_yet = {"pick", "image"};
+constexpr std::array<std::string_view, 1> not_yet = {"image"};
 
 void refuse_unknown(Reader& reader, std::string_view key, const json::value& value) {
   if (std::ranges::find(not_yet, key) != not_yet.end()) {
@@ -274,6 +276,8 @@ json::object to_json(const Policy& policy) {
   if (schedule.delay != Duration::zero()) object["delay"] = to_string(schedule.delay);
   if (schedule.ttl) object["ttl"] = to_string(*schedule.ttl);
   if (schedule.windows) object["windows"] = *schedule.windows;
+  if (policy.pick.count) object["pick"] = *policy.pick.count;
+  if (policy.pick.share) object["pick"] = print_pick(policy.pick);
   object["seed"] = schedule.seed;
   object["state"] = policy.running ? "running" : "stopped";
   return object;

@@ -80,7 +80,7 @@ TEST(PolicyJson, SaysWhatIsWrong) {
   EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "name": "-x"})"), HasSubstr("not allowed"));
   EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "name": ""})"), HasSubstr("not allowed"));
   EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "state": "off"})"), HasSubstr("neither running"));
-  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "pick": 1})"), HasSubstr("not available"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": "partition", "pick": 0})"), HasSubstr("is no pick"));
   EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"delay": {"delay": "1ms"}, "latency": {"delay": "1ms"}}})"),
               HasSubstr("given twice"));
   EXPECT_THAT(error_of("[]"), HasSubstr("object"));

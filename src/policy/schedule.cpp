@@ -73,14 +73,16 @@ Time next_change(const Schedule& schedule, Time now) {
 }
 
 std::vector<Window> hits_between(const Schedule& schedule, std::string_view policy, std::string_view target, Time from,
-                                 Time until, std::size_t limit) {
+                                 Time until, std::size_t limit,
+                                 const std::function<bool(std::uint64_t window)>& takes_part) {
   // A policy that hits once in a million windows shall not cost a scan without end.
   constexpr std::size_t most_windows = 100'000;
   std::vector<Window> hits;
   auto window = window_at(schedule, from);
   if (!window) window = window_after(schedule, from);
   for (std::size_t seen = 0; window && window->begin < until && hits.size() < limit && seen < most_windows; ++seen) {
-    if (is_hit(schedule, policy, target, window->index)) hits.push_back(*window);
+    const bool hit = is_hit(schedule, policy, target, window->index);
+    if (hit && (!takes_part || takes_part(window->index))) hits.push_back(*window);
     window = window_after(schedule, window->begin);
   }
   return hits;

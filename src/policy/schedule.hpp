@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -52,8 +53,10 @@ bool is_hit(const Schedule& schedule, std::string_view policy, std::string_view 
 // When the answer of `window_at` changes next: the end of the current window or the beginning of the coming one.
 Time next_change(const Schedule& schedule, Time now);
 
-// The hit windows of a target that touch [from, until), in order; at most `limit`.
+// The hit windows of a target that touch [from, until), in order; at most `limit`, and only those that `takes_part`
+// holds for, if it is given.
 std::vector<Window> hits_between(const Schedule& schedule, std::string_view policy, std::string_view target, Time from,
-                                 Time until, std::size_t limit);
+                                 Time until, std::size_t limit,
+                                 const std::function<bool(std::uint64_t window)>& takes_part = {});
 
 }  // namespace entropy::policy

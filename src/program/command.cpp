@@ -71,6 +71,11 @@ std::string encode_entry(const Entry& entry) {
   if (schedule.windows) put(out, "windows", concat(*schedule.windows));
   put(out, "probability", to_string(schedule.probability));
   put(out, "seed", concat(schedule.seed));
+  if (entry.picked) {
+    std::vector<std::string> windows;
+    for (const auto window : *entry.picked) windows.push_back(concat(window));
+    put(out, "picked", join(windows, ","));
+  }
   for (const auto& each : entry.failures) {
     append(out, concat(";failure ", failure::name_of(each)));
     for (const auto& [key, value] : failure::print(each)) put(out, key, value);
@@ -114,6 +119,17 @@ Result<Time> parse_epoch(std::string_view text) {
   return Time(Duration(static_cast<std::int64_t>(*count)));
 }
 
+Result<std::vector<std::uint64_t>> parse_windows(std::string_view text) {
+  std::vector<std::uint64_t> windows;
+  if (text.empty()) return windows;
+  for (const auto word : split(text, ',')) {
+    const auto window = parse_unsigned(word);
+    if (!window) return fail(window.error());
+    windows.push_back(*window);
+  }
+  return windows;
+}
+
 Result<> set_policy_word(Entry& entry, std::string_view key, std::string_view value) {
   Schedule& schedule = entry.schedule;
   if (key == "name") return store(Result<std::string>(value), entry.policy);
@@ -126,6 +142,7 @@ Result<> set_policy_word(Entry& entry, std::string_view key, std::string_view va
   if (key == "windows") return store(parse_unsigned(value), schedule.windows);
   if (key == "probability") return store(parse_probability(value), schedule.probability);
   if (key == "seed") return store(parse_unsigned(value), schedule.seed);
+  if (key == "picked") return store(parse_windows(value), entry.picked);
   return bad_line(concat("unknown word ", quoted(key)));
 }
 

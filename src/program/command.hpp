@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,6 +27,8 @@ struct Entry {
   std::string target;  // the name that the dice are rolled for
   policy::Schedule schedule;
   std::vector<failure::Failure> failures;
+  // In which windows the target takes part, in order; none: in all of them.
+  std::optional<std::vector<std::uint64_t>> picked = std::nullopt;
   bool operator==(const Entry&) const = default;
 };
 

@@ -20,7 +20,11 @@ Program sample_program() {
   cut.policy = "cut";
   cut.target = "db-1";
   cut.failures = {*failure::parse("partition", {})};
-  return {7, {slow, cut}};
+  cut.picked = {3, 17};
+  Entry left_out = cut;
+  left_out.policy = "left-out";
+  left_out.picked.emplace();
+  return {7, {slow, cut, left_out}};
 }
 
 TEST(Command, RoundTrips) {
@@ -38,7 +42,8 @@ TEST(Command, RefusesEverythingElse) {
   for (const auto* line :
        {"", "programm 1", "program", "program x", "program 1;", "program 1;policy x", "program 1;failure partition",
         "program 1;policy name=%4;failure partition", "program 1;policy name=a;failure nothing",
-        "program 1;policy frequency=0", "program 1;policy epoch=-5", "lease", "lease 10", "stop now"}) {
+        "program 1;policy frequency=0", "program 1;policy picked=1,,2", "program 1;policy epoch=-5", "lease",
+        "lease 10", "stop now"}) {
     EXPECT_FALSE(decode(line)) << line;
   }
 }

@@ -243,3 +243,21 @@ def test_the_sidekick_has_the_least_privilege(service, container):
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert 0 < host["Memory"] <= 64 << 20 and 0 < host["PidsLimit"] <= 16
     assert it["Config"]["Labels"]["entropy.target"] == target.id
+
+
+def test_one_replica_at_a_time(own_service, container):
+    """`pick` takes the same one of three replicas in the forecast, in the kernel and over a restart of the service."""
+    for _ in range(3):
+        container({"test": "pick"})
+    service = own_service()
+    name = service.create("latency", "test=pick", "-o", "delay=100ms", "--pick", "1", "-f", "2s", "--windows", "4",
+                          "--delay", "3s")
+    forecast = [json.loads(line) for line in
+                service.cli("faults", "--forecast", "1m", "--policy", name, "--format", "json").stdout.splitlines()]
+    wait_until(lambda: len(service.injectors()) == 3, "each of them has an injector")
+    service.stop(signal.SIGKILL)
+    service.start()
+    service.wait_phase(name, "expired", within=30)
+    taken = [(fault["window"], fault["target"]) for fault in service.faults("--policy", name)]
+    assert sorted(taken) == sorted((row["window"], row["target"]) for row in forecast)
+    assert [window for window, _ in sorted(taken)] == [0, 1, 2, 3]
