@@ -45,8 +45,8 @@ std::string_view to_string(WindowOutcome outcome) {
 
 Metrics::Metrics()
     : windows_(counters(registry_, "entropy_windows_total",
-                        "Windows of each target: hit by the dice and held, spared by them, missed (a hit that ended "
-                        "before the fault could hold), failed (the kernel refused).")),
+                        "Windows of each target: hit by the dice and held, spared by them or by pick, missed (a hit "
+                        "that ended before the fault could hold), failed (the kernel refused).")),
       fault_seconds_(counters(registry_, "entropy_fault_seconds_total",
                               "For how long faults have held, over all targets; grows while they do.")),
       fault_packets_(counters(registry_, "entropy_fault_packets_total",
