@@ -328,7 +328,7 @@ TEST_F(ManagerTest, TwoTargetsInOneNetworkNamespaceHaveOneWindow) {
 TEST_F(ManagerTest, AnOnlyWindowIsAccountedOnceEachTimeThatItIsStarted) {
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(
-      draft(R"({"name": "p", "selector": "service=db", "failure": "partition", "duration": "100ms",
+      draft(R"({"name": "p", "selector": "service=db", "failure": "partition", "duration": "300ms",
                 "probability": 0})")));
   until([&] { return windows("p", "spared") == 1; });
   ASSERT_TRUE(manager_->create_policy(partition("other", "service=nobody")));  // one pass more

@@ -15,9 +15,9 @@ constexpr std::array outcomes = {WindowOutcome::hit, WindowOutcome::spared, Wind
                                  WindowOutcome::failed};
 
 // Up to half a minute, closest where the promises are: an injector within the fifth of a second that a bare sidekick
-// takes, a rollback of a hundred within two.
-const prometheus::Histogram::BucketBoundaries action_seconds = {0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5,
-                                                                0.75, 1,     2,    5,   10,   20,  30};
+// takes, a rollback of a hundred within two; of one it takes some milliseconds.
+const prometheus::Histogram::BucketBoundaries action_seconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2,
+                                                                0.3,   0.5,    0.75,  1,    2,     5,    10,  20,   30};
 const prometheus::Histogram::BucketBoundaries pass_seconds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
                                                               0.01,   0.025,   0.05,   0.1,   0.5};
 
@@ -45,8 +45,8 @@ std::string_view to_string(WindowOutcome outcome) {
 
 Metrics::Metrics()
     : windows_(counters(registry_, "entropy_windows_total",
-                        "Windows of each target: hit by the dice and held, spared by them, missed (a hit that ended "
-                        "before the fault could hold), failed (the kernel refused).")),
+                        "Windows of each target: hit by the dice and held, spared by them or by pick, missed (a hit "
+                        "that ended before the fault could hold), failed (the kernel refused).")),
       fault_seconds_(counters(registry_, "entropy_fault_seconds_total",
                               "For how long faults have held, over all targets; grows while they do.")),
       fault_packets_(counters(registry_, "entropy_fault_packets_total",

@@ -23,7 +23,7 @@
 
 namespace entropy::control {
 
-// What became of one window of one target. `spared`: the dice fell so.
+// What became of one window of one target. `spared`: the dice fell so, or it was not picked.
 enum class WindowOutcome { hit, spared, missed, failed };
 std::string_view to_string(WindowOutcome outcome);
 
