@@ -35,19 +35,25 @@ def dist(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def image(dist):
+    """Its name, with the version of the program."""
+    name = "entropy:" + run(str(ROOT / "bin" / "entropy"), "--version").stdout.split()[-1]
+    assert f"Loaded image: {name}" in docker("load", "-qi", str(next(dist.glob("*-image.tar.gz")))).splitlines()
+    yield name
+    docker("rmi", name, "entropy:latest")
+
+
 @pytest.fixture
-def from_image(dist):
-    loaded = docker("load", "-qi", str(next(dist.glob("*-image.tar.gz")))).splitlines()
-    reference = loaded[0].removeprefix("Loaded image: ")
-    assert reference == "entropy:" + run(str(ROOT / "bin" / "entropy"), "--version").stdout.split()[-1]
-    it = Released(reference)
+def from_image(image):
+    it = Released(image)
     yield it.start("entropy")
     docker("rm", "-fv", it.name)
 
 
 @pytest.fixture
 def from_archive(dist):
-    run(str(ROOT / "tools" / "debian-files"), "image", BARE, "libc6", timeout=120)
+    run(str(ROOT / "tools" / "debian-image"), BARE, "libc6", timeout=120)
     archive = next(path for path in dist.glob("*.tar.gz") if "image" not in path.name)
     program = f"/{archive.name.split('-linux')[0]}/bin/entropy"
     it = Released(BARE, program, "manage")
@@ -85,9 +91,8 @@ def test_the_checksums_are_of_the_files(dist):
     run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=dist)
 
 
-def test_the_image_is_small_and_says_what_it_is(from_image):
-    labels = docker("inspect", "-f", "{{json .Config.Labels}}", from_image.name)
+def test_the_image_is_small_and_says_what_it_is(image):
+    labels = docker("image", "inspect", "-f", "{{json .Config.Labels}}", image)
     for key in ("title", "version", "revision", "created", "licenses"):
         assert f"org.opencontainers.image.{key}" in labels
-    image = docker("inspect", "-f", "{{.Image}}", from_image.name)
     assert int(docker("image", "inspect", "-f", "{{.Size}}", image)) < 40e6
