@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 SECONDS ?= 300
 
-.PHONY: help prepare build test test-long fuzz demo stop bench format lint clean
+.PHONY: help prepare build iterate status logs stop test test-long fuzz demo bench release format lint clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,7 +14,20 @@ prepare: ## install what building, testing and running need (Debian packages); s
 build: prepare ## build bin/entropy and bin/entropy-injector
 	@tools/build release entropy entropy-injector
 	@mkdir -p bin
-	@cp build/release/src/main/entropy build/release/src/injector/entropy-injector bin/
+	@install -p build/release/src/main/entropy build/release/src/injector/entropy-injector bin/
+
+iterate: build ## the local environment, Entropy at http://localhost:7890; at every change of the sources rebuild, test, relaunch
+	@tools/iterate
+
+status: ## every service of the local environment: address, health
+	@tools/environment status || true
+
+logs: ## what the services say; SERVICES="traffic entropy": only they
+	@tools/environment logs $(SERVICES)
+
+stop: ## end the local environment, and whatever `make demo` and `make test` have left
+	@tools/leftovers
+	@tools/environment stop
 
 test: build ## every test: unit, kernel, end to end; then unit and kernel again under ASan+UBSan, and fuzzing
 	@tools/build release
@@ -31,8 +44,8 @@ fuzz: prepare ## every parser against inputs that nobody wrote, SECONDS=300 each
 demo: build ## two containers, one policy, faults coming and going before your eyes
 	@tools/demo
 
-stop: ## stop what `make demo` and `make test` have started
-	@tools/engine down
+release: build ## dist/: the image of the service, an archive for any Debian 12, their checksums
+	@tools/release
 
 bench: build ## figures as ratios taken in one run
 	@bench/run
@@ -44,4 +57,4 @@ lint: prepare ## formatting, layers, clang-tidy
 	@tools/lint
 
 clean: ## remove what was built
-	rm -rf build bin
+	rm -rf build bin dist
