@@ -45,9 +45,14 @@ json::object to_json_in_detail(const control::PolicyView& view) {
   json::object object = to_json(view);
   json::array targets;
   for (const auto& each : view.targets) {
-    targets.push_back({{"id", each.id}, {"name", each.name}, {"endpoint", each.endpoint}, {"reason", each.reason}});
+    targets.push_back({{"id", each.id},
+                       {"name", each.name},
+                       {"endpoint", each.endpoint},
+                       {"state", each.state},
+                       {"reason", each.reason}});
   }
   object["targets"] = std::move(targets);
+  object["skipped"] = to_json(view.skipped);
   return object;
 }
 
@@ -66,11 +71,10 @@ json::object to_json(const control::InjectorView& view) {
 }
 
 json::object to_json(const control::TargetState& state) {
-  return {{"id", state.id},
-          {"name", state.name},
-          {"endpoint", state.endpoint},
-          {"matched", state.matched},
-          {"reason", state.reason}};
+  json::object labels;
+  for (const auto& [key, text] : state.labels) labels[key] = text;
+  return {{"id", state.id},           {"name", state.name},     {"endpoint", state.endpoint},
+          {"matched", state.matched}, {"reason", state.reason}, {"labels", std::move(labels)}};
 }
 
 json::object to_json(const control::EndpointView& view) {

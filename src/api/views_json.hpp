@@ -11,7 +11,7 @@
 namespace entropy::api {
 
 boost::json::object to_json(const control::PolicyView& view);
-// With the targets and how each fares.
+// With the targets, how each fares, and those that are skipped.
 boost::json::object to_json_in_detail(const control::PolicyView& view);
 boost::json::object to_json(const control::InjectorView& view);
 boost::json::object to_json(const control::TargetState& state);

@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "base/utf8.hpp"
+
 namespace entropy {
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -23,9 +25,6 @@ std::string_view trim(std::string_view text) {
 
 std::string quoted(std::string_view text) { return json_string(text); }
 
-namespace {
-
-// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629), or 0.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
@@ -44,6 +43,8 @@ std::size_t utf8_length(std::string_view text) {
   }
   return 0;
 }
+
+namespace {
 
 void append_json_ascii(std::string& out, char c) {
   constexpr std::string_view hex = "0123456789abcdef";

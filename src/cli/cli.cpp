@@ -12,6 +12,9 @@
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/completion.hpp"
+#include "cli/compose.hpp"
+#include "policy/policy_json.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -55,6 +58,7 @@ std::string complaint(const CLI::App& app, const Commands& commands, const CLI::
   if (word.starts_with('-')) return concat("unknown option ", word, hint(word, option_names(app, command)));
   if (command == nullptr)
     return concat("unknown command ", quoted(word), hint(word, commands.names()), " (entropy --help)");
+  if (command->get_name() == "run") return concat("put -- in front of the command: entropy run ... -- ", word);
   return concat(command->get_name(), " takes no further argument ", quoted(word), ": see entropy ", command->get_name(),
                 " --help");
 }
@@ -73,6 +77,43 @@ std::vector<std::string> with_help_as_option(std::vector<std::string> args) {
   args.erase(args.begin());
   args.push_back("--help");
   return args;
+}
+
+// As a plugin of the Docker command line, linked as docker-entropy: `docker entropy ls` calls `docker-entropy entropy
+// ls`.
+std::vector<std::string> without_plugin_name(std::vector<std::string> args) {
+  if (!args.empty() && args.front() == "entropy") args.erase(args.begin());
+  return args;
+}
+
+int print_plugin_metadata(const Context& context) {
+  const boost::json::object metadata{{"SchemaVersion", "0.1.0"},
+                                     {"Vendor", "Entropy"},
+                                     {"Version", context.program.version},
+                                     {"ShortDescription", "Make chosen failures happen to containers"}};
+  context.console.out << policy::print_json(metadata) << "\n";
+  return done;
+}
+
+// `run … -- CMD ARG...`: the words behind `--` are the command's own, whatever they look like.
+std::vector<std::string> take_command(std::vector<std::string>& args) {
+  const auto dashes = std::ranges::find(args, "--");
+  if (dashes == args.end() || std::find(args.begin(), dashes, "run") == dashes) return {};
+  std::vector<std::string> command(dashes + 1, args.end());
+  args.erase(dashes, args.end());
+  return command;
+}
+
+// `__complete WORD...`: what the completion scripts call.
+int print_completion(const CLI::App& app, Context& context, const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i + 2 < words.size(); ++i) {
+    if (words[i] == "-H" || words[i] == "--host") context.globals.hosts = {words[i + 1]};
+    if (words[i] == "--token") context.globals.token = words[i + 1];
+  }
+  for (const auto& each : complete(app, context, words)) {
+    context.console.out << concat(each.word, each.description.empty() ? "" : "\t", each.description, "\n");
+  }
+  return done;
 }
 
 std::size_t terminal_width() {
@@ -94,13 +135,23 @@ int run_cli(const std::vector<std::string>& args, Console& console, const Progra
   add_globals(app, context.globals, program);
   add_manage_command(commands);
   add_policy_commands(commands);
+  add_file_commands(commands);
+  add_run_command(commands);
   add_list_commands(commands);
   add_watch_commands(commands);
   add_halt_commands(commands);
   add_lookup_commands(commands);
   add_system_commands(commands);
+  add_completion_command(commands);
+  add_top_command(commands);
+  auto words = with_help_as_option(without_plugin_name(args));
+  const std::string first = words.empty() ? "" : words.front();
+  const std::vector<std::string> rest(words.empty() ? words.end() : words.begin() + 1, words.end());
+  if (first == "__complete") return print_completion(app, context, rest);
+  if (first == "compose") return run_compose(context, rest);
+  if (first == "docker-cli-plugin-metadata") return print_plugin_metadata(context);
   try {
-    auto words = with_help_as_option(args);
+    console.command = take_command(words);
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
@@ -121,7 +172,9 @@ int run_cli(int argc, const char* const* argv, const Program& program) {
     const char* value = std::getenv(name);
     return std::string(value == nullptr ? "" : value);
   };
-  Console console{std::cout, std::cerr, terminal_width(), env, ::geteuid() == 0};
+  const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+  const bool color = ::isatty(STDOUT_FILENO) != 0 && env("NO_COLOR").empty() && env("TERM") != "dumb";
+  Console console{std::cout, std::cerr, terminal_width(), env, ::geteuid() == 0, &std::cin, {}, interactive, color};
   const int code = run_cli(std::vector<std::string>(argv + 1, argv + argc), console, program);
   std::cout.flush();
   if (std::cout.good() || errno == EPIPE) return code;  // a reader that has seen enough is no failure

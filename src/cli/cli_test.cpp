@@ -1,16 +1,13 @@
 // Whole commands against a real API server with a fake control plane behind it.
-#include "cli/cli.hpp"
-
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
+#include "cli/cli_fixture.hpp"
 #include "cli/table.hpp"
 #include "failure/catalogue.hpp"
-#include "fakes/api_fixture.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -18,44 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-struct Outcome {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-class Cli : public testing::Test {
- protected:
-  Outcome run(std::vector<std::string> args) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const auto env_of = [this](const char* name) { return env.contains(name) ? env.at(name) : std::string(); };
-    Console console{out, err, width, env_of, false};
-    const Program program{"1.2.3", [this](const ManageOptions& options) {
-                            managed = options;
-                            return 7;
-                          }};
-    const int code = run_cli(args, console, program);
-    return {code, out.str(), err.str()};
-  }
-  Outcome create(std::string name) {
-    return run({"create", "--name", std::move(name), "-c", "service=db", "-e", "partition"});
-  }
-
-  static api::Options with_token() {
-    api::Options options;
-    options.token = "secret";
-    options.version = "9.9.9";
-    return options;
-  }
-
-  api::RunningServer server{with_token()};
-  std::map<std::string, std::string> env = {{"ENTROPY_HOST", to_string(server.addresses.front())},
-                                            {"ENTROPY_TOKEN", "secret"}};
-  std::size_t width = 0;
-  std::optional<ManageOptions> managed;
-};
 
 TEST_F(Cli, CreatesThePolicyOfTheReadme) {
   const Outcome outcome = run({"create",
@@ -343,8 +302,9 @@ TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   EXPECT_EQ(run({"help", "ls"}).out, run({"ls", "--help"}).out);
   EXPECT_EQ(help.code, 0);
   for (const std::string_view command :
-       {"manage", "create", "ls", "lsi", "inspect", "rm", "start", "stop", "halt", "resume", "events", "faults", "logs",
-        "match", "failures", "doctor", "version", "info"}) {
+       {"manage",  "create", "ls",     "lsi",    "inspect", "rm",    "start",    "stop",
+        "halt",    "resume", "events", "faults", "logs",    "match", "failures", "doctor",
+        "version", "info",   "apply",  "export", "schema",  "run",   "top"}) {
     EXPECT_THAT(help.out, HasSubstr(concat("\n  ", command, " ")));
     const Outcome own = run({std::string(command), "--help"});
     EXPECT_EQ(own.code, 0) << command;

@@ -87,19 +87,19 @@ std::string text_of(const json::object& object, std::string_view key) {
 
 }  // namespace
 
-Result<> Client::send(Connection& connection, std::string_view method, std::string_view target, std::string_view accept,
-                      std::string body) const {
+Result<> Client::send(Connection& connection, Request wanted) const {
   error_code error = connect(address_, connection.context, connection.socket);
   if (error) return fail(unreachable(address_, error));
   http::request<http::string_body> request;
-  request.method_string(method);
-  request.target(target);
+  request.method_string(wanted.method);
+  request.target(wanted.target);
   request.set(http::field::host, host_header(address_));
-  request.set(http::field::accept, accept);
+  request.set(http::field::accept, wanted.accept);
   request.set(http::field::connection, "close");
   if (!token_.value.empty()) request.set(http::field::authorization, concat("Bearer ", token_.value));
-  if (!body.empty()) request.set(http::field::content_type, "application/json");
-  request.body() = std::move(body);
+  if (!wanted.body.empty()) request.set(http::field::content_type, "application/json");
+  if (!wanted.if_match.empty()) request.set(http::field::if_match, wanted.if_match);
+  request.body() = std::move(wanted.body);
   request.prepare_payload();
   http::write(connection.socket, request, error);
   if (error) return fail(broken(address_, error));
@@ -107,14 +107,16 @@ Result<> Client::send(Connection& connection, std::string_view method, std::stri
   http::read_header(connection.socket, connection.buffer, connection.parser, error);
   if (error) return fail(broken(address_, error));
   if (debug_ != nullptr)
-    *debug_ << concat("entropy: ", method, " ", target, " -> ", connection.parser.get().result_int(), "\n");
+    *debug_ << concat("entropy: ", wanted.method, " ", wanted.target, " -> ", connection.parser.get().result_int(),
+                      "\n");
   return {};
 }
 
-Result<json::value> Client::call(std::string_view method, std::string_view target, const json::value& body) const {
+Result<json::value> Client::call(std::string_view method, std::string_view target, const json::value& body,
+                                 std::string_view if_match) const {
   Connection connection;
   const auto sent =
-      send(connection, method, target, "application/json", body.is_null() ? "" : policy::print_json(body));
+      send(connection, {method, target, "application/json", body.is_null() ? "" : policy::print_json(body), if_match});
   if (!sent) return fail(sent.error());
   error_code error;
   http::read(connection.socket, connection.buffer, connection.parser, error);
@@ -130,7 +132,7 @@ Result<json::value> Client::call(std::string_view method, std::string_view targe
 Result<> Client::stream(std::string_view target, std::string_view accept,
                         const std::function<bool(std::string_view)>& on_bytes) const {
   Connection connection;
-  const auto sent = send(connection, "GET", target, accept, "");
+  const auto sent = send(connection, {"GET", target, accept});
   if (!sent) return fail(sent.error());
   auto& parser = connection.parser;
   const unsigned status = parser.get().result_int();

@@ -19,8 +19,9 @@ class Client {
 
   // The JSON that is answered; null where there is no body. A problem becomes an Error with its fields:
   // ErrorCode::not_found for 404, ErrorCode::unavailable where the service can't be reached.
+  // `if_match`: only where the policy's ETag is this one, else ErrorCode::precondition.
   Result<boost::json::value> call(std::string_view method, std::string_view target,
-                                  const boost::json::value& body = nullptr) const;
+                                  const boost::json::value& body = nullptr, std::string_view if_match = "") const;
 
   // Hands on a body piece by piece as it comes, until it ends or `on_bytes` answers false.
   Result<> stream(std::string_view target, std::string_view accept,
@@ -31,8 +32,14 @@ class Client {
 
  private:
   struct Connection;
-  Result<> send(Connection& connection, std::string_view method, std::string_view target, std::string_view accept,
-                std::string body) const;
+  struct Request {
+    std::string_view method;
+    std::string_view target;
+    std::string_view accept;
+    std::string body = {};
+    std::string_view if_match = {};
+  };
+  Result<> send(Connection& connection, Request request) const;
   Error refusal(unsigned status, std::string_view body) const;
 
   Address address_;

@@ -56,8 +56,18 @@ class Commands {
 void add_list_option(CLI::App& command, const std::string& flags, std::vector<std::string>& values,
                      const std::string& description, const std::string& value_name);
 
+// Policy files; the option is repeatable.
+void add_file_option(CLI::App& command, const std::string& flags, std::vector<std::string>& files);
+
+// On the policies that `run` has made and will take back: which run.
+inline constexpr std::string_view run_label = "entropy.run";
+
 void add_manage_command(Commands& commands);
 void add_policy_commands(Commands& commands);  // create rm start stop
+void add_file_commands(Commands& commands);    // apply export schema
+void add_top_command(Commands& commands);
+void add_completion_command(Commands& commands);
+void add_run_command(Commands& commands);
 void add_list_commands(Commands& commands);    // ls lsi inspect
 void add_watch_commands(Commands& commands);   // events faults logs
 void add_halt_commands(Commands& commands);    // halt resume

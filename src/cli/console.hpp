@@ -4,6 +4,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 namespace entropy::cli {
 
@@ -13,6 +14,10 @@ struct Console {
   std::size_t width = 0;                        // of the terminal, in columns; 0: tables are not shortened
   std::function<std::string(const char*)> env;  // empty where not set
   bool is_root = false;                         // where the data directory is by default
+  std::istream* in = nullptr;                   // standard input, where a command reads it
+  std::vector<std::string> command = {};        // what stands behind `--` of `run`
+  bool interactive = false;                     // both ends are a terminal
+  bool color = false;                           // `out` is a terminal that may be coloured
 };
 
 }  // namespace entropy::cli

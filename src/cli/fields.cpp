@@ -111,6 +111,20 @@ Result<std::string> expand_template(std::string_view text, const json::value& ob
   }
 }
 
+namespace {
+
+// As Docker's: "label=K" or "label=K=V", of the object's labels.
+bool has_label(const json::value& object, std::string_view wanted) {
+  const auto* labels = find_field(object, "labels");
+  if (labels == nullptr || !labels->is_object()) return false;
+  const auto equals = wanted.find('=');
+  const auto* text = labels->get_object().if_contains(wanted.substr(0, equals));
+  return text != nullptr &&
+         (equals == std::string_view::npos || glob_match(wanted.substr(equals + 1), field_text(text)));
+}
+
+}  // namespace
+
 Result<bool> passes_filters(const json::value& object, const std::vector<std::string>& filters) {
   std::map<std::string_view, bool> keys;
   for (const std::string_view filter : filters) {
@@ -119,6 +133,10 @@ Result<bool> passes_filters(const json::value& object, const std::vector<std::st
       return fail(ErrorCode::invalid, concat("the filter ", quoted(filter), " is not KEY=VALUE"));
     }
     const std::string_view key = filter.substr(0, equals);
+    if (key == "label") {
+      if (!has_label(object, filter.substr(equals + 1))) return false;
+      continue;
+    }
     const auto* value = find_field(object, key);
     if (value == nullptr) return no_field(object, key);
     const std::string text = field_text(value);

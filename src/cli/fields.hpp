@@ -21,7 +21,8 @@ std::string field_text(const boost::json::value& object, std::string_view path);
 // ErrorCode::invalid says what is not understood.
 Result<std::string> expand_template(std::string_view text, const boost::json::value& object);
 
-// "K=V" once or more: values of one key are alternatives (globs), different keys must all hold.
+// "K=V" once or more: values of one key are alternatives (globs), different keys must all hold. "label=K[=V]" is one of
+// the object's labels; all that are given must be there.
 Result<bool> passes_filters(const boost::json::value& object, const std::vector<std::string>& filters);
 
 }  // namespace entropy::cli

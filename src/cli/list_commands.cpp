@@ -111,6 +111,24 @@ Result<json::value> look_up(const Client& client, const std::string& name) {
               concat("no policy or injector is named ", entropy::quoted(name), ": entropy ls, entropy lsi"));
 }
 
+// How a policy fares on each container that it selects; of an injector, what it holds.
+std::string targets_table(const json::value& object, std::size_t width) {
+  std::vector<Row> rows;
+  const auto add = [&](std::string_view field, std::string_view state_otherwise) {
+    const auto* list = find_field(object, field);
+    if (list == nullptr || !list->is_array()) return;
+    for (const auto& each : list->get_array()) {
+      const std::string state = field_text(each, "state");
+      rows.push_back({field_text(object, "name"), field_text(each, "name"), field_text(each, "endpoint"),
+                      state.empty() ? std::string(state_otherwise) : state, field_text(each, "reason")});
+    }
+  };
+  add("targets", "");
+  add("skipped", "skipped");
+  return format_table({{"POLICY", true}, {"TARGET", true}, {"ENDPOINT", true}, {"STATE"}, {"REASON", true, true}},
+                      std::move(rows), width);
+}
+
 int inspect(const Context& context, const std::vector<std::string>& names, const std::string& format) {
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
@@ -123,6 +141,10 @@ int inspect(const Context& context, const std::vector<std::string>& names, const
     } else {
       code = context.report(object.error());
     }
+  }
+  if (format == "table") {
+    for (const auto& object : found) context.console.out << targets_table(object, context.console.width);
+    return code;
   }
   if (format.empty()) {
     context.console.out << policy::print_json(found, policy::JsonStyle::indented) << "\n";
@@ -148,7 +170,9 @@ void add_list_commands(Commands& commands) {
       commands.add("inspect", "show policies or injectors in full, as JSON", "entropy inspect demo",
                    [given](const Context& context) { return inspect(context, given->names, given->format); });
   command.add_option("NAME", given->names, "policies or injectors")->required();
-  command.add_option("--format", given->format, "json (one object a line) or a template such as '{{.Status.Phase}}'")
+  command
+      .add_option("--format", given->format,
+                  "table of a policy's containers, json (one object a line) or a template such as '{{.Status.Phase}}'")
       ->type_name("FORMAT");
 }
 

@@ -5,6 +5,7 @@
 #include "base/url.hpp"
 #include "cli/fields.hpp"
 #include "cli/listing.hpp"
+#include "cli/timeline_command.hpp"
 #include "policy/policy_json.hpp"
 
 namespace entropy::cli {
@@ -113,6 +114,7 @@ struct FaultOptions {
   std::string until;
   std::string limit;
   std::string forecast;
+  bool timeline = false;
 };
 
 std::string milliseconds(const std::string& duration) {
@@ -174,6 +176,13 @@ Layout forecast_layout() {
 }
 
 int show_faults(const Context& context, const FaultOptions& options) {
+  if (options.timeline) {
+    if (!options.until.empty() || !options.limit.empty())
+      return context.usage("--timeline is bounded by --since and --forecast alone");
+    return show_timeline(context, {options.policy, options.target, options.since, options.forecast});
+  }
+  if (!options.forecast.empty() && !(options.target + options.since + options.until + options.limit).empty())
+    return context.usage("--forecast is of what will be: --target, --since, --until and --limit are of what was");
   if (!options.forecast.empty()) {
     const Query query = {{"policy", options.policy}, {"until", options.forecast}};
     return context.call("GET", concat("/v1/forecast", query_of(query)), nullptr, [&](const json::value& rows) {
@@ -193,9 +202,9 @@ int show_faults(const Context& context, const FaultOptions& options) {
 
 void add_faults(Commands& commands) {
   const auto options = std::make_shared<FaultOptions>();
-  CLI::App& command =
-      commands.add("faults", "show what went wrong on purpose, or what will", "entropy faults --forecast 10m",
-                   [options](const Context& context) { return show_faults(context, *options); });
+  CLI::App& command = commands.add("faults", "show what went wrong on purpose, or what will",
+                                   "entropy faults --timeline --since 10m --forecast 10m",
+                                   [options](const Context& context) { return show_faults(context, *options); });
   add_list_options(command, options->list);
   command.add_option("--policy", options->policy, "only of this policy")->type_name("NAME");
   command.add_option("--target", options->target, "only on this container")->type_name("NAME");
@@ -203,11 +212,9 @@ void add_faults(Commands& commands) {
   command.add_option("--until", options->until, "not after")->type_name("TIME");
   command.add_option("-n,--limit", options->limit, "at most so many, the newest (100)")->type_name("N");
   command.add_option("--forecast", options->forecast, "instead of the history, the windows to come")
-      ->type_name("DURATION")
-      ->excludes("--target")
-      ->excludes("--since")
-      ->excludes("--until")
-      ->excludes("--limit");
+      ->type_name("DURATION");
+  command.add_flag("--timeline", options->timeline,
+                   "draw history and forecast as a line for each policy and container (5m each; --since, --forecast)");
 }
 
 void add_logs(Commands& commands) {

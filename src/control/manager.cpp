@@ -92,7 +92,11 @@ Result<PolicyView> Manager::view_now(std::string_view name) const {
   const auto* record = find(name);
   if (record == nullptr) return no_policy(name);
   const Observed observed = reconciler_.observe();
-  return view(*record, observed, control::plan(desired_, observed, clock_.now()));
+  const Plan plan = control::plan(desired_, observed, clock_.now());
+  PolicyView view = this->view(*record, observed, plan);
+  for (auto& target : view.targets) describe_target(target, *record, observed, view.status.phase);
+  view.skipped = plan.matches.at(record->policy.name).skipped;
+  return view;
 }
 
 Result<PolicyView> Manager::policy(std::string_view name) const { return view_now(name); }

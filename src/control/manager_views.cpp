@@ -115,9 +115,11 @@ std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>&
   std::vector<TargetState> states;
   for (const auto& container : observed.containers) {
     TargetState state{container.container.id, container.container.name, container.endpoint, true, ""};
+    const auto subject = subject_of(container);
+    state.labels = subject.labels;
     auto reason = excluded(desired_.rules, observed, container);
     if (selector) {
-      if (auto failed = selector->first_failed(subject_of(container))) reason = std::move(failed);
+      if (auto failed = selector->first_failed(subject)) reason = std::move(failed);
     }
     if (reason) {
       state.matched = false;

@@ -110,6 +110,10 @@ std::string schedule_name(const docker::Container& container);
 // Why rules exclude the container, whatever the policy; none: it may be touched.
 std::optional<std::string> excluded(const Rules& rules, const Observed& observed, const ObservedContainer& container);
 
+// How a matched target fares: active (a fault of the policy holds), armed (its injector is ready), starting, degraded
+// (`reason` says why), idle (the policy does not run).
+void describe_target(TargetState& target, const policy::Record& record, const Observed& observed, Phase phase);
+
 PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired,
                        const Observed& observed, Time now);
 

@@ -65,6 +65,26 @@ void set_trouble(PolicyStatus& status, const Match& match, const Observed& obser
 
 }  // namespace
 
+void describe_target(TargetState& target, const policy::Record& record, const Observed& observed, Phase phase) {
+  const bool runs = phase != Phase::stopped && phase != Phase::expired && phase != Phase::halted;
+  const auto* container = find_container(observed, target.endpoint, target.id);
+  const auto* injector = injector_for(observed, target);
+  target.reason = runs ? trouble_of(observed, target) : "";
+  const auto holds_here = [&](const program::Fault& fault) {
+    return fault.policy == record.policy.name && container != nullptr &&
+           fault.target == schedule_name(container->container);
+  };
+  if (injector != nullptr && injector->state && std::ranges::any_of(injector->state->active, holds_here)) {
+    target.state = "active";
+  } else if (!runs) {
+    target.state = "idle";
+  } else if (!target.reason.empty()) {
+    target.state = "degraded";
+  } else {
+    target.state = injector != nullptr && injector->state ? "armed" : "starting";
+  }
+}
+
 PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired,
                        const Observed& observed, Time now) {
   PolicyStatus status;

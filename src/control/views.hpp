@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,14 +34,17 @@ struct TargetState {
   std::string name;
   std::string endpoint;
   bool matched = false;
-  std::string reason;  // why it is not matched, or not served
+  std::string reason;      // why it is not matched, or not served
+  std::string state = {};  // of one policy in detail: active, armed, starting, degraded, idle; else empty
+  std::map<std::string, std::string> labels = {};  // where all containers are listed
   bool operator==(const TargetState&) const = default;
 };
 
 struct PolicyView {
   policy::Record record;
   PolicyStatus status;
-  std::vector<TargetState> targets;  // matched ones
+  std::vector<TargetState> targets;       // matched ones
+  std::vector<TargetState> skipped = {};  // selected, but excluded by a rule, with the reason
 };
 
 struct ActiveFault {

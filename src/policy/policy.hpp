@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace entropy::policy {
 struct Policy {
   std::string name;
   std::string description;
+  std::map<std::string, std::string> labels;  // for those who made it: whose it is, what it is for
   Selector selector;
   std::vector<failure::Failure> failures;  // act together; at least one
   Schedule schedule;

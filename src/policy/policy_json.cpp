@@ -123,6 +123,23 @@ void read_seed(Reader& reader, Draft& draft, const json::value& value) {
   draft.has_seed = true;
 }
 
+// As Docker's: names and texts.
+void read_labels(Reader& reader, Policy& policy, const json::value& value) {
+  constexpr std::size_t most = 64;
+  constexpr std::size_t longest_key = 255;
+  const auto* object = value.if_object();
+  if (object == nullptr) return reader.refuse("labels", "is an object of texts, as in {\"team\": \"payments\"}");
+  if (object->size() > most) return reader.refuse("labels", "are at most 64");
+  for (const auto& [key, entry] : *object) {
+    const std::string field = concat("labels.", std::string_view(key).substr(0, longest_key));
+    if (key.empty() || key.size() > longest_key) {
+      reader.refuse("labels", "a label's name has 1 to 255 characters");
+    } else {
+      reader.take(field, parse_text(entry), policy.labels[key]);
+    }
+  }
+}
+
 void read_state(Reader& reader, Policy& policy, const json::value& value) {
   const auto text = parse_text(value);
   if (!text || (*text != "running" && *text != "stopped")) {
@@ -168,6 +185,7 @@ const std::map<std::string, FieldReader, std::less<>>& field_readers() {
        [](Reader& r, Draft& d, const json::value& v) {
          r.take("probability", parse_scalar(v, parse_probability), d.policy.schedule.probability);
        }},
+      {"labels", [](Reader& r, Draft& d, const json::value& v) { read_labels(r, d.policy, v); }},
       {"pick",
        [](Reader& r, Draft& d, const json::value& v) { r.take("pick", parse_scalar(v, parse_pick), d.policy.pick); }},
       {"seed", read_seed},
@@ -183,10 +201,8 @@ void refuse_unknown(Reader& reader, std::string_view key, const json::value& val
   if (std::ranges::find(not_yet, key) != not_yet.end()) {
     return reader.refuse(key, concat(key, " is not available in this version"));
   }
-  std::vector<std::string> known;
-  for (const auto& [name, read] : field_readers()) known.push_back(name);
   reader.refuse(key, concat("unknown field ", quoted(key), " (", json::serialize(value).substr(0, 80), ")",
-                            did_you_mean(key, known)));
+                            did_you_mean(key, field_names())));
 }
 
 void check_schedule(Reader& reader, const Schedule& schedule) {
@@ -242,6 +258,12 @@ json::object failures_json(const std::vector<failure::Failure>& failures) {
 
 }  // namespace
 
+std::vector<std::string> field_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, read] : field_readers()) names.push_back(name);
+  return names;
+}
+
 Result<Draft> draft_from_json(const json::value& value) {
   const auto* object = value.if_object();
   if (object == nullptr) return fail(ErrorCode::invalid, "a policy is a JSON object");
@@ -266,6 +288,11 @@ json::object to_json(const Policy& policy) {
   json::object object;
   object["name"] = policy.name;
   if (!policy.description.empty()) object["description"] = policy.description;
+  if (!policy.labels.empty()) {
+    json::object labels;
+    for (const auto& [key, text] : policy.labels) labels[key] = text;
+    object["labels"] = std::move(labels);
+  }
   object["selector"] = policy.selector.text();
   object["failure"] = failures_json(policy.failures);
   if (schedule.frequency) object["frequency"] = to_string(*schedule.frequency);

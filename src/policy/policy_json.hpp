@@ -18,6 +18,9 @@ struct Draft {
 // Every wrong field is in the error's `fields`; unknown fields are refused. The schedule's epoch is left alone.
 Result<Draft> draft_from_json(const boost::json::value& value);
 
+// The fields that it reads.
+std::vector<std::string> field_names();
+
 // The fields of a policy alone; `draft_from_json` reads them back to the same policy.
 boost::json::object to_json(const Policy& policy);
 

@@ -30,6 +30,8 @@ class FakeService final : public Service {
   bool log_goes_on = false;
   bool log_was_cancelled = false;
   bool throws = false;
+  std::vector<policy::Policy> written;  // every version of every policy
+  Phase running_phase = Phase::armed;
   FaultQuery last_query;
   HaltView halted;
 
@@ -169,10 +171,11 @@ class FakeService final : public Service {
   PolicyView keep(policy::Draft draft, std::uint64_t revision) {
     PolicyView view;
     const std::string name = draft.policy.name;
+    written.push_back(draft.policy);
     view.record = {std::move(draft.policy), revision, Time(std::chrono::seconds(1)), Time(std::chrono::seconds(2))};
-    view.status.phase = view.record.policy.running ? Phase::armed : Phase::stopped;
+    view.status.phase = view.record.policy.running ? running_phase : Phase::stopped;
     view.status.targets = 1;
-    view.targets = {{"c0ffee", "web", "local", true, ""}};
+    view.targets = {{"c0ffee", "web", "local", true, "", "active"}};
     kept[name] = view;
     return view;
   }

@@ -1,0 +1,129 @@
+#include "cli/changes.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.hpp"
+#include "cli/fields.hpp"
+
+namespace entropy::cli {
+namespace {
+
+namespace json = boost::json;
+
+using Flat = std::map<std::string, std::string>;
+
+void flatten(Flat& flat, const std::string& path, const json::value& value) {
+  const auto* object = value.if_object();
+  if (object == nullptr || object->empty()) {
+    flat[path] = object == nullptr ? field_text(&value) : "{}";
+    return;
+  }
+  for (const auto& [key, entry] : *object) {
+    flatten(flat, path.empty() ? std::string(key) : concat(path, ".", std::string_view(key)), entry);
+  }
+}
+
+std::vector<Difference> differences_of(const json::object& before, const json::object& after) {
+  Flat old_fields;
+  Flat new_fields;
+  if (!before.empty()) flatten(old_fields, "", before);
+  flatten(new_fields, "", after);
+  std::set<std::string> names;
+  for (const auto& [name, text] : old_fields) names.insert(name);
+  for (const auto& [name, text] : new_fields) names.insert(name);
+  std::vector<Difference> differences;
+  const auto text_in = [](const Flat& flat, const std::string& name) {
+    const auto found = flat.find(name);
+    return found == flat.end() ? std::string() : found->second;
+  };
+  for (const auto& name : names) {
+    Difference each{name, text_in(old_fields, name), text_in(new_fields, name)};
+    if (name != "name" && each.before != each.after) differences.push_back(std::move(each));
+  }
+  return differences;
+}
+
+json::object without_seed_if_none(const policy::Draft& draft) {
+  json::object body = policy::to_json(draft.policy);
+  if (!draft.has_seed) body.erase("seed");
+  return body;
+}
+
+Change creation(const policy::Draft& draft) {
+  Change change{Change::Kind::create, draft.policy.name, {}, false, 0, without_seed_if_none(draft)};
+  change.differences = differences_of({}, change.body);
+  return change;
+}
+
+Result<Change> update(const json::value& answer, policy::Draft draft) {
+  const auto before = policy_of(answer);
+  if (!before) return fail(context(concat("the service's policy ", draft.policy.name), before.error()));
+  if (!draft.has_seed) draft.policy.schedule.seed = before->policy.schedule.seed;
+  draft.has_seed = true;
+  Change change{Change::Kind::none, draft.policy.name, {}, false, 0, policy::to_json(draft.policy)};
+  change.differences = differences_of(policy::to_json(before->policy), change.body);
+  if (!change.differences.empty()) change.kind = Change::Kind::update;
+  change.begins_anew = policy::restarts_schedule(before->policy, draft.policy);
+  change.revision = parse_unsigned(field_text(answer, "revision")).value_or(0);
+  return change;
+}
+
+const json::value* find_policy(const json::value& current, std::string_view name) {
+  for (const auto& each : current.get_array()) {
+    if (field_text(each, "name") == name) return &each;
+  }
+  return nullptr;
+}
+
+std::string set_of(const json::value& answer) {
+  const auto* labels = answer.is_object() ? answer.get_object().if_contains("labels") : nullptr;
+  const auto* set = labels != nullptr && labels->is_object() ? labels->get_object().if_contains(set_label) : nullptr;
+  return set == nullptr ? "" : field_text(set);
+}
+
+void add_removals(std::vector<Change>& changes, const json::value& current,
+                  const std::vector<policy::FilePolicy>& wanted) {
+  std::set<std::string> sets;
+  for (const auto& each : wanted) sets.insert(each.set);
+  for (const auto& answer : current.get_array()) {
+    const std::string name = field_text(answer, "name");
+    const auto is_it = [&](const policy::FilePolicy& each) { return each.draft.policy.name == name; };
+    if (!sets.contains(set_of(answer)) || std::ranges::any_of(wanted, is_it)) continue;
+    const auto revision = parse_unsigned(field_text(answer, "revision")).value_or(0);
+    changes.push_back({Change::Kind::remove, name, {}, false, revision, {}});
+  }
+}
+
+}  // namespace
+
+json::object policy_fields(const json::value& answer) {
+  json::object fields;
+  const auto* object = answer.if_object();
+  if (object == nullptr) return fields;
+  for (const auto& name : policy::field_names()) {
+    if (const auto* value = object->if_contains(name)) fields[name] = *value;
+  }
+  return fields;
+}
+
+Result<policy::Draft> policy_of(const json::value& answer) { return policy::draft_from_json(policy_fields(answer)); }
+
+Result<std::vector<Change>> plan_changes(const json::value& current, const std::vector<policy::FilePolicy>& wanted,
+                                         bool prune) {
+  if (!current.is_array()) return fail(ErrorCode::protocol, "the service does not answer with a list of policies");
+  std::vector<Change> changes;
+  for (const auto& each : wanted) {
+    policy::Draft draft = each.draft;
+    draft.policy.labels.emplace(set_label, each.set);
+    const auto* known = find_policy(current, draft.policy.name);
+    auto change = known == nullptr ? Result<Change>(creation(draft)) : update(*known, std::move(draft));
+    if (!change) return fail(change.error());
+    changes.push_back(std::move(*change));
+  }
+  if (prune) add_removals(changes, current, wanted);
+  return changes;
+}
+
+}  // namespace entropy::cli

@@ -1,0 +1,264 @@
+#include "cli/run_session.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "base/url.hpp"
+#include "cli/changes.hpp"
+#include "cli/command.hpp"
+#include "cli/fields.hpp"
+
+namespace entropy::cli {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+constexpr Duration look_interval = 100ms;
+constexpr Duration patience_for_injectors = 60s;
+constexpr Duration patience_with_trouble = 5s;
+
+std::string path_of(const std::string& name) { return concat("/v1/policies/", percent_encode(name)); }
+
+json::array array_at(const json::value& answer, std::string_view path) {
+  const auto* found = find_field(answer, path);
+  return found != nullptr && found->is_array() ? found->get_array() : json::array();
+}
+
+bool wants_running(const json::object& body) {
+  const auto* state = body.if_contains("state");
+  return state == nullptr || field_text(state) != "stopped";
+}
+
+std::string_view name_in(const json::object& body) {
+  const auto* name = body.if_contains("name");
+  return name != nullptr && name->is_string() ? std::string_view(name->get_string()) : "the policy";
+}
+
+}  // namespace
+
+void RunSession::say(const std::string& text) {
+  if (text == said_) return;
+  said_ = text;
+  progress_ << concat("entropy: ", text, "\n") << std::flush;
+}
+
+Result<> RunSession::preview(const RunPolicy& policy) const {
+  const auto preview = client_.call("POST", "/v1/policies:preview", policy.body);
+  if (!preview) return fail(preview.error());
+  if (!wants_running(policy.body) || policy.expect.hits == 0U || !array_at(*preview, "matched").empty()) return {};
+  std::string why = concat("nothing matches ", field_text(policy.body, "selector"));
+  const auto skipped = array_at(*preview, "skipped");
+  if (!skipped.empty())
+    append(why, concat(" but ", field_text(skipped.front(), "name"), ", and ", field_text(skipped.front(), "reason")));
+  return fail(ErrorCode::not_found, concat(name_in(policy.body), ": ", why, " (entropy match says more)"));
+}
+
+Result<> RunSession::preflight(const std::vector<RunPolicy>& policies) const {
+  const auto endpoints = client_.call("GET", "/v1/endpoints");
+  if (!endpoints) return fail(endpoints.error());
+  std::string why = "no Docker engine is connected";
+  const auto list = endpoints->is_array() ? endpoints->get_array() : json::array();
+  const auto is_up = [&](const json::value& each) {
+    if (field_text(each, "up") != "true") why = concat(field_text(each, "endpoint"), ": ", field_text(each, "message"));
+    return field_text(each, "up") == "true";
+  };
+  if (std::ranges::none_of(list, is_up)) return fail(ErrorCode::unavailable, why);
+  for (const auto& policy : policies) {
+    const auto previewed = preview(policy);
+    if (!previewed) return previewed;
+  }
+  return {};
+}
+
+// Policies of runs that were killed: they have expired, and nobody will take them away.
+void RunSession::remove_leftovers() const {
+  const auto policies = client_.call("GET", "/v1/policies");
+  if (!policies || !policies->is_array()) return;
+  for (const auto& each : policies->get_array()) {
+    const auto* labels = find_field(each, "labels");
+    const bool of_a_run = labels != nullptr && labels->is_object() && labels->get_object().contains(run_label);
+    if (!of_a_run || field_text(each, "status.phase") != "expired") continue;
+    const std::string name = field_text(each, "name");
+    if (client_.call("DELETE", path_of(name)))
+      progress_ << concat("entropy: removed ", name, ", left by a run that was killed\n");
+  }
+}
+
+Result<> RunSession::create_one(const RunPolicy& policy, const std::string& id) {
+  Member member;
+  member.expect = policy.expect;
+  member.runs = wants_running(policy.body);
+  member.created = Steady::now();
+  json::object body = policy.body;
+  if (const auto* ttl = body.if_contains("ttl")) {
+    const auto parsed = parse_duration(field_text(ttl));
+    if (parsed) member.own_ttl = *parsed;  // else the service says what is wrong
+  }
+  if (terms_.lease) {
+    json::object labels =
+        body.contains("labels") && body["labels"].is_object() ? body["labels"].get_object() : json::object();
+    labels[run_label] = id;
+    body["labels"] = std::move(labels);
+    if (!body.contains("ttl") || member.own_ttl) body["ttl"] = to_string(ttl_at(member, member.created));
+  }
+  const auto made = client_.call("POST", "/v1/policies", body);
+  if (!made) return fail(made.error());
+  member.name = field_text(*made, "name");
+  member.seed = field_text(*made, "seed");
+  member.since = field_text(*made, "epoch");
+  members_.push_back(std::move(member));
+  return {};
+}
+
+Result<> RunSession::create(std::vector<RunPolicy> policies, const RunTerms& terms) {
+  terms_ = terms;
+  remove_leftovers();
+  const std::string id = concat(to_rfc3339(SystemClock().now()), "-", ::getpid());
+  renewed_ = Steady::now();
+  for (const auto& policy : policies) {
+    const auto created = create_one(policy, id);
+    if (!created) return created;
+  }
+  return {};
+}
+
+Duration RunSession::ttl_at(const Member& member, Steady::time_point now) const {
+  Duration ttl = std::chrono::duration_cast<Duration>(now - member.created) + *terms_.lease;
+  // Whole milliseconds are nicer to read.
+  ttl = std::chrono::ceil<std::chrono::milliseconds>(ttl);
+  if (terms_.bound) ttl = std::min(ttl, *terms_.bound);
+  if (member.own_ttl) ttl = std::min(ttl, *member.own_ttl);
+  return ttl;
+}
+
+void RunSession::renew() {
+  const auto now = Steady::now();
+  if (!terms_.lease || now - renewed_ < *terms_.lease / 4) return;
+  renewed_ = now;
+  for (auto& member : members_) {
+    if (!member.lost && member.runs) renew_one(member);
+  }
+}
+
+// Read, prolonged, written where nobody else has changed it meanwhile: what an operator stops stays stopped.
+void RunSession::renew_one(Member& member) {
+  const auto answer = client_.call("GET", path_of(member.name));
+  if (!answer && answer.error().code == ErrorCode::not_found) {
+    member.lost = true;
+    return say(concat(member.name, ": somebody else has removed it"));
+  }
+  if (!answer) return say(concat(member.name, ": not renewed: ", answer.error().message));
+  if (field_text(*answer, "state") == "stopped") {
+    member.lost = true;
+    return say(concat(member.name, ": somebody else has stopped it"));
+  }
+  json::object body = policy_fields(*answer);
+  const std::string ttl = to_string(ttl_at(member, Steady::now()));
+  if (field_text(*answer, "ttl") == ttl) return;
+  body["ttl"] = ttl;
+  const auto renewed =
+      client_.call("PUT", path_of(member.name), body, concat("\"", field_text(*answer, "revision"), "\""));
+  // Changed in between: the next time is soon enough.
+  if (!renewed && renewed.error().code != ErrorCode::precondition)
+    say(concat(member.name, ": not renewed: ", renewed.error().message));
+}
+
+Result<bool> RunSession::is_ready(const Member& member) {
+  const auto answer = client_.call("GET", path_of(member.name));
+  if (!answer) return fail(answer.error());
+  const auto due =
+      client_.call("GET", concat("/v1/forecast", print_query({{"policy", member.name}, {"until", "1us"}})));
+  if (!due) return fail(due.error());
+  const auto targets = array_at(*answer, "targets");
+  const std::string phase = field_text(*answer, "status.phase");
+  if (phase == "halted") return fail(ErrorCode::conflict, "everything is halted: entropy resume");
+  if (phase == "degraded")
+    return fail(ErrorCode::unavailable, concat(member.name, ": ", field_text(*answer, "message")));
+  if (phase == "expired") return true;
+  std::size_t ready = 0;
+  for (const auto& target : targets) {
+    const std::string state = field_text(target, "state");
+    const auto is_this = [&](const json::value& row) {
+      return field_text(row, "target") == field_text(target, "name");
+    };
+    const bool is_due = due->is_array() && std::ranges::any_of(due->get_array(), is_this);
+    if (state == "active" || (state == "armed" && !is_due)) ++ready;
+  }
+  if (ready < targets.size()) say(concat(member.name, ": ", ready, " of ", targets.size(), " containers ready"));
+  return ready == targets.size();
+}
+
+// Trouble may pass; what lasts for some seconds is the answer.
+Result<> RunSession::wait(const std::function<Result<bool>(const Member&)>& reached, Duration patience) {
+  const auto begin = Steady::now();
+  std::optional<Steady::time_point> trouble_since;
+  for (std::size_t i = 0; i < members_.size();) {
+    const auto now = Steady::now();
+    const auto result = members_[i].runs ? reached(members_[i]) : Result<bool>(true);
+    if (result) trouble_since.reset();
+    if (!result && !trouble_since) trouble_since = now;
+    if (result && *result) {
+      ++i;
+      continue;
+    }
+    if (!result && now - *trouble_since >= patience_with_trouble) return fail(result.error());
+    if (now - begin >= patience)
+      return result ? fail(ErrorCode::timeout, concat(members_[i].name, ": not ready within ", to_string(patience)))
+                    : fail(result.error());
+    if (interrupted_(look_interval)) return fail(ErrorCode::timeout, "interrupted");
+    renew();
+  }
+  return {};
+}
+
+Result<> RunSession::wait_ready() {
+  return wait([this](const Member& member) { return is_ready(member); }, patience_for_injectors);
+}
+
+Result<> RunSession::wait_active() {
+  const auto active = [this](const Member& member) -> Result<bool> {
+    const auto answer = client_.call("GET", path_of(member.name));
+    if (!answer) return fail(answer.error());
+    const std::string phase = field_text(*answer, "status.phase");
+    if (phase == "halted" || phase == "degraded")
+      return fail(ErrorCode::unavailable, concat(member.name, ": ", field_text(*answer, "message")));
+    if (phase == "expired") return fail(ErrorCode::unavailable, concat(member.name, ": it has ended without a hit"));
+    const std::string next = field_text(*answer, "status.next_window");
+    say(concat(member.name, " is ", phase, next.empty() ? "" : concat(", its next window begins at ", next)));
+    return phase == "active";
+  };
+  return wait(active, std::chrono::hours(24 * 365));
+}
+
+std::vector<std::string> RunSession::roll_back() {
+  std::vector<std::string> left;
+  for (const auto& member : members_) {
+    const auto removed = client_.call("DELETE", path_of(member.name));
+    if (!removed && removed.error().code != ErrorCode::not_found) left.push_back(removed.error().message);
+  }
+  return left;
+}
+
+Result<json::array> RunSession::history(const std::string& name) const {
+  constexpr std::size_t most_pages = 100;
+  json::array faults;
+  const auto member = std::ranges::find(members_, name, &Member::name);
+  std::string cursor;
+  for (std::size_t page = 0; page < most_pages; ++page) {
+    Query query{{"policy", name}, {"since", member->since}, {"limit", "1000"}};
+    if (!cursor.empty()) query.emplace_back("cursor", cursor);
+    const auto answer = client_.call("GET", concat("/v1/faults", print_query(query)));
+    if (!answer) return fail(answer.error());
+    for (const auto& fault : array_at(*answer, "items")) faults.push_back(fault);
+    cursor = field_text(*answer, "next");
+    if (cursor.empty()) break;
+  }
+  return faults;
+}
+
+}  // namespace entropy::cli

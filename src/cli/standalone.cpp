@@ -1,0 +1,105 @@
+#include "cli/standalone.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/text.hpp"
+#include "cli/fields.hpp"
+
+namespace entropy::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds patience = 5s;
+
+Result<std::string> make_folder(const Console& console) {
+  const std::string parent = console.env("TMPDIR");
+  std::string path = concat(parent.empty() ? "/tmp" : parent, "/entropy-run-XXXXXX");
+  if (::mkdtemp(path.data()) == nullptr) return fail(errno_error(concat("making ", path), errno));
+  return path;
+}
+
+ManageOptions options_for(const Context& context, const std::string& folder,
+                          const std::vector<std::string>& endpoints) {
+  const std::string docker_host = context.console.env("DOCKER_HOST");
+  ManageOptions options;
+  options.endpoints = endpoints;
+  if (endpoints.empty()) options.endpoints = {docker_host.empty() ? "unix:///var/run/docker.sock" : docker_host};
+  options.listen = {{Address::Kind::unix_socket, "", 0, concat(folder, "/entropy.sock")}};
+  options.data_dir = folder;
+  options.lease = 10s;
+  options.log_level = context.globals.debug ? "debug" : context.globals.log_level;
+  return options;
+}
+
+}  // namespace
+
+StandaloneService::~StandaloneService() {
+  service_.reset();
+  std::error_code ignored;
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+}
+
+Result<StandaloneService> StandaloneService::start(const Context& context, const std::vector<std::string>& endpoints) {
+  auto folder = make_folder(context.console);
+  if (!folder) return fail(folder.error());
+  StandaloneService made;
+  made.folder_ = *folder;
+  const ManageOptions options = options_for(context, *folder, endpoints);
+  auto service = context.program.start_service(options, concat(*folder, "/log"));
+  if (!service) return fail(service.error());
+  made.service_ = std::move(*service);
+  // The token is made by the service; it is there once the socket is.
+  std::ifstream token_file;
+  std::string token;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!std::getline(token_file, token) && made.service_->runs() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(20ms);
+    token_file = std::ifstream(concat(*folder, "/token"));
+  }
+  const Token found{token, concat(*folder, "/token")};
+  made.client_ =
+      std::make_unique<Client>(options.listen.front(), found, context.globals.debug ? &context.console.err : nullptr);
+  const auto up = made.wait_until_up();
+  if (!up) return fail(up.error());
+  return made;
+}
+
+Result<> StandaloneService::wait_until_up() {
+  std::string why = "it does not answer";
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (!service_->runs()) return fail(ErrorCode::unavailable, concat("the service has ended: ", last_words()));
+    const auto endpoints = client_->call("GET", "/v1/endpoints");
+    if (endpoints && endpoints->is_array()) {
+      for (const auto& each : endpoints->get_array()) {
+        if (field_text(each, "up") == "true") return {};
+        why = concat(field_text(each, "endpoint"), ": ", field_text(each, "message"));
+      }
+    }
+    std::this_thread::sleep_for(20ms);
+  }
+  return fail(ErrorCode::unavailable, concat("no Docker engine is connected: ", why));
+}
+
+std::string StandaloneService::last_words() const {
+  std::ifstream log(concat(folder_, "/log"));
+  std::string last;
+  for (std::string line; std::getline(log, line);) {
+    if (!trim(line).empty()) last = line;
+  }
+  return last.starts_with("entropy: ") ? last.substr(9) : last;
+}
+
+Result<> StandaloneService::stop() {
+  if (service_->stop() == 0) return {};
+  return fail(ErrorCode::unavailable, concat("the service has not ended well: ", last_words()));
+}
+
+}  // namespace entropy::cli

@@ -1,0 +1,133 @@
+#include "policy/policy_schema.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "failure/catalogue.hpp"
+#include "policy/policy_file.hpp"
+
+namespace entropy::policy {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view duration_pattern = "^([0-9]+(\\.[0-9]+)?(us|ms|s|m|h|d))+$|^0$";
+
+json::object described(std::string_view text, json::object schema) {
+  schema["description"] = text;
+  return schema;
+}
+
+json::object text() { return {{"type", "string"}}; }
+json::object count(std::uint64_t least) { return {{"type", "integer"}, {"minimum", least}}; }
+json::object duration() { return {{"type", "string"}, {"pattern", duration_pattern}}; }
+// frequency and duration take a bare number as seconds.
+json::object seconds() {
+  return {{"anyOf", json::array{duration(), json::object{{"type", "integer"}, {"minimum", 1}}}}};
+}
+json::object share(double most) {
+  return {{"anyOf", json::array{json::object{{"type", "number"}, {"minimum", 0}, {"maximum", most}},
+                                json::object{{"type", "string"}, {"pattern", "^[0-9]*\\.?[0-9]+%?$"}}}}};
+}
+
+json::object parameter_schema(const failure::Parameter& parameter) {
+  if (parameter.type == "duration") return duration();
+  if (parameter.type == "percent") return share(100);
+  if (parameter.type == "integer") return count(0);
+  if (parameter.type.contains('|')) {
+    json::array words;
+    for (const auto word : split(parameter.type, '|')) words.emplace_back(word);
+    return {{"enum", std::move(words)}};
+  }
+  // Sizes, rates, lists and models: the parser knows.
+  return {{"type", json::array{"string", "number", "array", "object"}}};
+}
+
+bool needs_parameters(const failure::Kind& kind) {
+  return std::ranges::any_of(kind.parameters, &failure::Parameter::required);
+}
+
+json::object parameters_schema(const failure::Kind& kind) {
+  json::object properties;
+  json::array required;
+  for (const auto& each : kind.parameters) {
+    properties[each.name] = described(each.description, parameter_schema(each));
+    if (each.required) required.emplace_back(each.name);
+  }
+  json::object schema{{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
+  schema["description"] = kind.description;
+  if (required.empty()) {
+    schema["type"] = json::array{"object", "null"};
+  } else {
+    schema["required"] = std::move(required);
+  }
+  return schema;
+}
+
+json::object failure_schema() {
+  json::array bare;
+  json::object by_name;
+  for (const auto& kind : failure::catalogue()) {
+    std::vector<std::string> names = kind.aliases;
+    names.insert(names.begin(), kind.name);
+    for (const auto& name : names) {
+      by_name[name] = parameters_schema(kind);
+      if (!needs_parameters(kind)) bare.emplace_back(name);
+    }
+  }
+  json::object map{
+      {"type", "object"}, {"minProperties", 1}, {"additionalProperties", false}, {"properties", std::move(by_name)}};
+  return {{"anyOf", json::array{json::object{{"enum", std::move(bare)}}, std::move(map)}}};
+}
+
+json::object expectation_schema() {
+  json::object properties;
+  for (const auto& name : expectation_fields()) properties[name] = count(0);
+  return {{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
+}
+
+json::object policy_schema() {
+  const json::object labels{{"type", "object"}, {"additionalProperties", text()}};
+  json::object properties{
+      {"selector", described("which containers: service=db, '@name=web-*', 'tier in (a,b)'", text())},
+      {"failure", described("what goes wrong; several act together", failure_schema())},
+      {"frequency", described("the dice are rolled so often; without it there is one window", seconds())},
+      {"duration", described("so long a window holds (frequency)", seconds())},
+      {"probability", described("of each window on each container (1)", share(1))},
+      {"pick", described("how many of the matching containers take part: all, 2, 50%",
+                         json::object{{"type", json::array{"string", "integer"}}})},
+      {"delay", described("the first window begins so much later", duration())},
+      {"ttl", described("the policy ends itself after so long", duration())},
+      {"windows", described("the policy ends itself after so many windows", count(1))},
+      {"seed", described("of the dice: the same seed, the same faults", count(0))},
+      {"image", described("a custom injector image", text())},
+      {"description", described("for people", text())},
+      {"labels", described("for those who made it", labels)},
+      {"state", json::object{{"enum", json::array{"running", "stopped"}}}},
+      {"expect", described("what entropy run must have seen of it", expectation_schema())}};
+  const auto known = field_names();
+  for (const std::string_view later : {"pick", "image"}) {
+    if (std::ranges::find(known, later) == known.end()) properties.erase(later);
+  }
+  return {{"type", "object"},
+          {"additionalProperties", false},
+          {"required", json::array{"selector", "failure"}},
+          {"properties", std::move(properties)}};
+}
+
+}  // namespace
+
+json::object policy_file_schema() {
+  json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                      {"title", "Entropy policies"},
+                      {"type", "object"},
+                      {"additionalProperties", false},
+                      {"required", json::array{"policies"}}};
+  schema["properties"] = {
+      {"$schema", text()},
+      {"name", described("the set that the policies belong to, for apply --prune", text())},
+      {"policies", json::object{{"type", "object"}, {"minProperties", 1}, {"additionalProperties", policy_schema()}}}};
+  return schema;
+}
+
+}  // namespace entropy::policy
