@@ -187,6 +187,37 @@ TEST_F(Api, TargetsFailuresEndpoints) {
   EXPECT_EQ(get("/v1/endpoints").json().at(0).at("backends").at(0), "netem");
 }
 
+TEST_F(Api, CustomImages) {
+  server.on_thread([&] {
+    failure::Kind kind;
+    kind.name = "small-mtu";
+    server.service.offered = {{"team/x:2", kind}};
+    server.service.trial_rules = {{"starts", control::TrialRule::Verdict::pass, ""},
+                                  {"ends", control::TrialRule::Verdict::fail, "no"}};
+    server.service.trouble = "web: by: is odd";
+  });
+  const auto failures = get("/v1/failures").json().as_array();
+  EXPECT_EQ(failures.back().at("image"), "team/x:2");
+  EXPECT_EQ(failures.back().at("name"), "small-mtu");
+  const std::string_view policy =
+      R"({"name": "p", "selector": "a", "image": "team/x:2", "failure": {"small-mtu": {"by": 5}}})";
+  for (const auto* method : {"POST", "PUT"}) {
+    const auto answer =
+        ask(method, *method == 'P' && method[1] == 'O' ? "/v1/policies" : "/v1/policies/p", policy).json();
+    EXPECT_EQ(answer.at("status").at("phase"), "degraded");
+    EXPECT_EQ(answer.at("status").at("message"), "web: by: is odd");
+    EXPECT_EQ(answer.at("image"), "team/x:2");
+  }
+  const auto trial = ask("POST", "/v1/injectors:test", R"({"image": "team/x:2", "failure": {"a": {"b": 1}}})").json();
+  EXPECT_EQ(trial.at("passed"), false);
+  EXPECT_EQ(trial.at("failure").at("a").at("b"), 1);
+  EXPECT_EQ(trial.at("rules").at(1).at("verdict"), "fail");
+  EXPECT_EQ(ask("POST", "/v1/injectors:test", R"({"image": "team/x:2"})").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/injectors:test", R"({"failure": "a"})").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/injectors:test", R"({"image": "x", "failure": "a", "window": 5})").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/injectors:test", R"([])").status, 400);
+}
+
 TEST_F(Api, FaultsComeInPages) {
   server.on_thread([&] {
     for (std::uint64_t id = 3; id > 0; --id) {

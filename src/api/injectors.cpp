@@ -5,6 +5,7 @@
 #include "api/resources.hpp"
 #include "api/views_json.hpp"
 #include "base/text.hpp"
+#include "policy/custom_json.hpp"
 
 namespace entropy::api {
 namespace {
@@ -79,6 +80,28 @@ asio::awaitable<Response> get_injector_logs(Call call) {
   const auto read = co_await call.service->injector_logs(id, false, tail, sink);
   if (!read) co_return problem(read.error());
   co_return response;
+}
+
+// {"image": ..., "failure": as in a policy (the image's first one), "endpoint": (the first that is up)}
+asio::awaitable<Response> test_injector(Call call) {
+  const auto body = read_json(call.request);
+  if (!body) co_return body.error();
+  const auto* object = body->if_object();
+  if (object == nullptr) co_return problem(400, "the body is a JSON object");
+  for (const auto& [key, value] : *object) {
+    if (key == "image" || key == "failure" || (key == "endpoint" && value.is_string())) continue;
+    co_return bad_field(std::string(key), "is not known here: image, failure, endpoint are (the last one is text)");
+  }
+  const auto* image = object->if_contains("image");
+  if (image == nullptr) co_return bad_field("image", "is missing: the image to be tested");
+  const auto* failure = object->if_contains("failure");
+  auto custom = policy::read_custom(*image, failure == nullptr ? boost::json::value("any") : *failure);
+  if (!custom) co_return problem(custom.error());
+  if (failure == nullptr) custom->name.clear();
+  const auto* endpoint = object->if_contains("endpoint");
+  std::string where = endpoint == nullptr ? "" : std::string(endpoint->get_string());
+  const auto view = co_await call.service->try_image(std::move(where), std::move(*custom));
+  co_return view ? json_response(to_json(*view)) : problem(view.error());
 }
 
 asio::awaitable<Response> restart_injector(Call call) { return act(std::move(call), Action::restart); }

@@ -47,28 +47,33 @@ Result<std::optional<std::uint64_t>> expected_revision(const Call& call, const s
 
 Response list_policies(const Call& call) { return json_response(to_json(call.service->policies())); }
 
-Response create_policy(const Call& call) {
+boost::asio::awaitable<Response> create_policy(Call call) {
   auto draft = read_draft(call);
-  if (!draft) return draft.error();
-  const auto view = call.service->create_policy(std::move(*draft));
-  return view ? policy_response(*view, 201) : problem(view.error());
+  if (!draft) co_return draft.error();
+  const auto created = call.service->create_policy(std::move(*draft));
+  if (!created) co_return problem(created.error());
+  const std::string name = created->record.policy.name;
+  const auto view = co_await call.service->settled(name);
+  co_return view ? policy_response(*view, 201) : problem(view.error());
 }
 
 Response get_policy(const Call& call) { return policy_or_problem(call.service->policy(call.args[0])); }
 
-Response put_policy(const Call& call) {
-  const std::string& name = call.args[0];
+boost::asio::awaitable<Response> put_policy(Call call) {
+  const std::string name = call.args[0];
   auto draft = read_draft(call);
-  if (!draft) return draft.error();
+  if (!draft) co_return draft.error();
   if (draft->policy.name.empty()) draft->policy.name = name;
   if (draft->policy.name != name) {
-    return bad_field("name", concat(quoted(draft->policy.name), " is not the name in the path, ", quoted(name)));
+    co_return bad_field("name", concat(quoted(draft->policy.name), " is not the name in the path, ", quoted(name)));
   }
-  if (const auto checked = policy::check_name(name); !checked) return bad_field("name", checked.error().message);
+  if (const auto checked = policy::check_name(name); !checked) co_return bad_field("name", checked.error().message);
   const auto revision = expected_revision(call, name);
-  if (!revision) return problem(revision.error());
+  if (!revision) co_return problem(revision.error());
   const auto put = call.service->put_policy(name, std::move(*draft), *revision);
-  return put ? policy_response(put->view, put->created ? 201 : 200) : problem(put.error());
+  if (!put) co_return problem(put.error());
+  const auto view = co_await call.service->settled(name);
+  co_return view ? policy_response(*view, put->created ? 201 : 200) : problem(view.error());
 }
 
 Response start_policy(const Call& call) { return policy_or_problem(call.service->start_policy(call.args[0])); }

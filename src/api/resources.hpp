@@ -11,9 +11,9 @@ namespace entropy::api {
 
 // policies.cpp
 Response list_policies(const Call& call);
-Response create_policy(const Call& call);
+boost::asio::awaitable<Response> create_policy(Call call);
 Response get_policy(const Call& call);
-Response put_policy(const Call& call);
+boost::asio::awaitable<Response> put_policy(Call call);
 Response start_policy(const Call& call);
 Response preview_policy(const Call& call);
 boost::asio::awaitable<Response> delete_policy(Call call);
@@ -23,13 +23,14 @@ boost::asio::awaitable<Response> stop_policy(Call call);
 Response list_injectors(const Call& call);
 Response get_injector(const Call& call);
 boost::asio::awaitable<Response> get_injector_logs(Call call);
+boost::asio::awaitable<Response> test_injector(Call call);
 boost::asio::awaitable<Response> restart_injector(Call call);
 boost::asio::awaitable<Response> pause_injector(Call call);
 boost::asio::awaitable<Response> unpause_injector(Call call);
 
 // targets.cpp
 Response list_targets(const Call& call);
-Response list_failures(const Call& call);
+boost::asio::awaitable<Response> list_failures(Call call);
 Response list_endpoints(const Call& call);
 boost::asio::awaitable<Response> examine_endpoints(Call call);
 

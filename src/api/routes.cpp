@@ -16,10 +16,10 @@ std::span<const Route> routes() {
       {"GET", "/events", at_once<get_events>, {"since"}},
 
       {"GET", "/v1/policies", at_once<list_policies>},
-      {"POST", "/v1/policies", at_once<create_policy>},
+      {"POST", "/v1/policies", create_policy},
       {"POST", "/v1/policies:preview", at_once<preview_policy>},
       {"GET", "/v1/policies/{name}", at_once<get_policy>},
-      {"PUT", "/v1/policies/{name}", at_once<put_policy>},
+      {"PUT", "/v1/policies/{name}", put_policy},
       {"DELETE", "/v1/policies/{name}", delete_policy, {"wait"}},
       {"POST", "/v1/policies/{name}/start", at_once<start_policy>},
       {"POST", "/v1/policies/{name}/stop", stop_policy},
@@ -27,12 +27,13 @@ std::span<const Route> routes() {
       {"GET", "/v1/injectors", at_once<list_injectors>},
       {"GET", "/v1/injectors/{id}", at_once<get_injector>},
       {"GET", "/v1/injectors/{id}/logs", get_injector_logs, {"follow", "tail"}},
+      {"POST", "/v1/injectors:test", test_injector},
       {"POST", "/v1/injectors/{id}/restart", restart_injector},
       {"POST", "/v1/injectors/{id}/pause", pause_injector},
       {"POST", "/v1/injectors/{id}/unpause", unpause_injector},
 
       {"GET", "/v1/targets", at_once<list_targets>, {"selector"}},
-      {"GET", "/v1/failures", at_once<list_failures>},
+      {"GET", "/v1/failures", list_failures},
       {"GET", "/v1/endpoints", at_once<list_endpoints>},
       {"POST", "/v1/endpoints:examine", examine_endpoints},
 

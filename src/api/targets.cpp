@@ -39,10 +39,17 @@ Response list_targets(const Call& call) {
   return json_response(to_json(call.service->targets(selector)));
 }
 
-Response list_failures(const Call&) {
+boost::asio::awaitable<Response> list_failures(Call call) {
+  const auto offered = co_await call.service->offered_failures();
+  if (!offered) co_return problem(offered.error());
   json::array kinds;
   for (const auto& each : failure::catalogue()) kinds.push_back(to_json(each));
-  return json_response(kinds);
+  for (const auto& each : *offered) {
+    json::object kind = to_json(each.kind);
+    kind["image"] = each.image;
+    kinds.push_back(std::move(kind));
+  }
+  co_return json_response(kinds);
 }
 
 boost::asio::awaitable<Response> examine_endpoints(Call call) {

@@ -1,5 +1,7 @@
 #include "api/views_json.hpp"
 
+#include "policy/custom_json.hpp"
+
 namespace entropy::api {
 namespace {
 
@@ -137,6 +139,21 @@ json::object to_json(const control::ServiceInfo& info) {
           {"policies", info.policies},           {"injectors", info.injectors},
           {"active_faults", info.active_faults}, {"halt", to_json(info.halt)},
           {"endpoints", to_json(info.endpoints)}};
+}
+
+json::object to_json(const control::TrialView& view) {
+  using Verdict = control::TrialRule::Verdict;
+  json::array rules;
+  bool passed = true;
+  for (const auto& [rule, verdict, message] : view.rules) {
+    passed &= verdict != Verdict::fail;
+    const char* word = verdict == Verdict::pass ? "pass" : verdict == Verdict::note ? "note" : "fail";
+    rules.push_back(json::object{{"rule", rule}, {"verdict", word}, {"message", message}});
+  }
+  return {{"image", view.custom.image},
+          {"failure", policy::custom_failure_json(view.custom)},
+          {"passed", passed},
+          {"rules", std::move(rules)}};
 }
 
 json::object to_json(const control::Event& event) {

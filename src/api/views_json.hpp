@@ -21,6 +21,7 @@ boost::json::object to_json(const control::FaultRecord& record);
 boost::json::object to_json(const control::ForecastRow& row);
 boost::json::object to_json(const control::Preview& preview);
 boost::json::object to_json(const control::ServiceInfo& info);
+boost::json::object to_json(const control::TrialView& view);
 boost::json::object to_json(const control::Event& event);
 
 template <class T>

@@ -211,6 +211,30 @@ TEST_F(Cli, ListsFailures) {
   EXPECT_THAT(run({"failures", "-q"}).out, HasSubstr("partition\n"));
 }
 
+TEST_F(Cli, CustomImages) {
+  server.on_thread([&] {
+    server.service.trouble = "web: by: is odd";
+    server.service.trial_rules = {{"starts", control::TrialRule::Verdict::pass, ""},
+                                  {"header", control::TrialRule::Verdict::note, "none"}};
+  });
+  const Outcome created = run({"create", "--name", "p", "-c", "a", "-i", "team/x:2", "-e", "skew", "-o", "by=5"});
+  EXPECT_EQ(created.code, 0);
+  EXPECT_EQ(created.out, "p\n");
+  EXPECT_EQ(created.err, "entropy: degraded: web: by: is odd\n");
+  EXPECT_EQ(server.on_thread([&] { return server.service.kept.at("p").record.policy.custom; }),
+            (policy::CustomFailure{"team/x:2", "skew", R"({"by":"5"})"}));
+  const Outcome good = run({"injector-test", "team/x:2", "-e", "skew"});
+  EXPECT_EQ(good.code, 0);
+  EXPECT_EQ(good.out, "team/x:2, skew\n  ok    starts\n  note  header: none\n");
+  server.on_thread([&] { server.service.trial_rules.push_back({"ends", control::TrialRule::Verdict::fail, "no"}); });
+  const Outcome bad = run({"injector-test", "team/x:2", "-e", "skew"});
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_THAT(bad.out, HasSubstr("  FAIL  ends: no\n"));
+  EXPECT_EQ(run({"injector-test", "team/x:2"}).code, 1);
+  EXPECT_EQ(run({"injector-test", "team/x:2", "-o", "a=b"}).code, 2);
+  EXPECT_EQ(run({"injector-test"}).code, 2);
+}
+
 TEST_F(Cli, DoctorTellsWhatIsWrong) {
   control::EndpointView view;
   view.endpoint = "unix:///var/run/docker.sock";
@@ -304,7 +328,7 @@ TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   for (const std::string_view command :
        {"manage",  "create", "ls",     "lsi",    "inspect", "rm",    "start",    "stop",
         "halt",    "resume", "events", "faults", "logs",    "match", "failures", "doctor",
-        "version", "info",   "apply",  "export", "schema",  "run",   "top"}) {
+        "version", "info",   "apply",  "export", "schema",  "run",   "top",      "injector-test"}) {
     EXPECT_THAT(help.out, HasSubstr(concat("\n  ", command, " ")));
     const Outcome own = run({std::string(command), "--help"});
     EXPECT_EQ(own.code, 0) << command;

@@ -71,7 +71,7 @@ void add_run_command(Commands& commands);
 void add_list_commands(Commands& commands);    // ls lsi inspect
 void add_watch_commands(Commands& commands);   // events faults logs
 void add_halt_commands(Commands& commands);    // halt resume
-void add_lookup_commands(Commands& commands);  // match failures
+void add_lookup_commands(Commands& commands);  // match failures injector-test
 void add_system_commands(Commands& commands);  // doctor version info
 
 }  // namespace entropy::cli

@@ -6,6 +6,7 @@
 #include "base/url.hpp"
 #include "cli/fields.hpp"
 #include "cli/listing.hpp"
+#include "cli/policy_options.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -54,8 +55,10 @@ void add_match(Commands& commands) {
 
 void print_failure(std::ostream& out, const json::value& kind) {
   const std::string aliases = field_text(kind, "aliases");
+  const std::string image = field_text(kind, "image");
   out << concat(field_text(kind, "name"), "  ", field_text(kind, "description"),
-                aliases.empty() ? "" : concat(" (also: ", aliases, ")"), "\n");
+                aliases.empty() ? "" : concat(" (also: ", aliases, ")"),
+                image.empty() ? "" : concat(" (of --image ", image, ")"), "\n");
   std::vector<Row> rows;
   const auto* parameters = find_field(kind, "parameters");
   if (parameters == nullptr || !parameters->is_array()) return;
@@ -70,7 +73,8 @@ void print_failure(std::ostream& out, const json::value& kind) {
 void add_failures(Commands& commands) {
   const auto list = std::make_shared<ListOptions>();
   CLI::App& command = commands.add(
-      "failures", "list the failures with their parameters", "entropy failures", [list](const Context& context) {
+      "failures", "list the failures with their parameters, and those that custom images on the engines offer",
+      "entropy failures", [list](const Context& context) {
         return context.call("GET", "/v1/failures", nullptr, [&](const json::value& kinds) {
           if (list->format != "table" || list->quiet || !kinds.is_array()) {
             return print_list(context, kinds, *list,
@@ -87,9 +91,60 @@ void add_failures(Commands& commands) {
   add_format_option(command, list->format);
 }
 
+void print_trial(std::ostream& out, const json::value& trial) {
+  const auto* rules = find_field(trial, "rules");
+  if (rules == nullptr || !rules->is_array()) return;
+  for (const auto& rule : rules->get_array()) {
+    const std::string verdict = field_text(rule, "verdict");
+    const std::string message = field_text(rule, "message");
+    out << concat(verdict == "pass"   ? "  ok    "
+                  : verdict == "note" ? "  note  "
+                                      : "  FAIL  ",
+                  field_text(rule, "rule"), message.empty() ? "" : ": ", message, "\n");
+  }
+}
+
+void add_injector_test(Commands& commands) {
+  struct Given {
+    std::string image;
+    std::string failure;
+    std::vector<std::string> params;
+    std::string endpoint;
+    std::string format = "text";
+  };
+  const auto given = std::make_shared<Given>();
+  CLI::App& command = commands.add(
+      "injector-test", "run a custom injector image against a throw-away target and say what it does right and wrong",
+      "entropy injector-test team/injector:2 -o mtu=600", [given](const Context& context) {
+        auto params = pairs(given->params, "-o", "mtu=600");
+        if (!params) return context.usage(params.error().message);
+        if (given->failure.empty() && !params->empty())
+          return context.usage("-o needs -e: the parameters of which failure?");
+        json::object body{{"image", given->image}};
+        if (!given->failure.empty()) body["failure"] = json::object{{given->failure, std::move(*params)}};
+        if (!given->endpoint.empty()) body["endpoint"] = given->endpoint;
+        return context.call("POST", "/v1/injectors:test", body, [&](const json::value& trial) {
+          if (given->format != "text") {
+            return print_list(context, json::array{trial}, {.format = given->format, .filters = {}}, {});
+          }
+          context.console.out << concat(given->image, ", ", field_text(trial, "failure"), "\n");
+          print_trial(context.console.out, trial);
+          if (field_text(trial, "passed") == "true") return done;
+          return context.report({ErrorCode::invalid, "the image breaks rules: see the lines with FAIL"});
+        });
+      });
+  command.add_option("IMAGE", given->image, "the image")->required();
+  command.add_option("-e,--failure", given->failure, "which failure of it (the first of its label entropy.failures)")
+      ->type_name("NAME");
+  add_list_option(command, "-o,--param", given->params, "a parameter of the failure (repeatable)", "KEY=VALUE");
+  command.add_option("--endpoint", given->endpoint, "on which engine (the first that is up)")->type_name("ENDPOINT");
+  add_format_option(command, given->format);
+}
+
 }  // namespace
 
 void add_lookup_commands(Commands& commands) {
+  add_injector_test(commands);
   add_match(commands);
   add_failures(commands);
 }

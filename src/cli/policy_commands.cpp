@@ -17,6 +17,10 @@ int create(const Context& context, const PolicyOptions& options) {
   if (!body) return context.usage(body.error().message);
   return context.call("POST", "/v1/policies", *body, [&](const json::value& policy) {
     context.console.out << field_text(policy, "name") << "\n";
+    // It is there, but a custom image may have refused its parameters already.
+    if (field_text(policy, "status.phase") == "degraded") {
+      context.console.err << concat("entropy: degraded: ", field_text(policy, "status.message"), "\n");
+    }
     return done;
   });
 }

@@ -3,7 +3,6 @@
 #include "base/text.hpp"
 
 namespace entropy::cli {
-namespace {
 
 namespace json = boost::json;
 
@@ -21,8 +20,6 @@ Result<json::object> pairs(const std::vector<std::string>& given, std::string_vi
   return object;
 }
 
-}  // namespace
-
 void add_policy_options(CLI::App& command, PolicyOptions& options, const std::string& frequency) {
   const auto field = [&](const std::string& flags, const std::string& name, const std::string& type,
                          const std::string& text) {
@@ -38,7 +35,7 @@ void add_policy_options(CLI::App& command, PolicyOptions& options, const std::st
   field(frequency, "frequency", "DURATION", "the dice are rolled so often; without it there is one window");
   field("-d,--duration", "duration", "DURATION", "so long a window holds (frequency)");
   field("--pick", "pick", "PICK", "how many of the matching containers take part in a window: all, 2, 50% (all)");
-  field("-i,--image", "image", "IMAGE", "a custom injector image");
+  field("-i,--image", "image", "IMAGE", "a custom injector image, whose failure it is");
   field("--delay", "delay", "DURATION", "the first window begins so much later");
   field("--ttl", "ttl", "DURATION", "the policy ends itself after so long");
   field("--windows", "windows", "N", "the policy ends itself after so many windows");

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command.hpp"
@@ -25,5 +26,9 @@ void add_policy_options(CLI::App& command, PolicyOptions& options, const std::st
 
 // The body of POST /v1/policies. ErrorCode::invalid for what is not KEY=VALUE.
 Result<boost::json::object> policy_body(const PolicyOptions& options);
+
+// "KEY=VALUE" each, as an object; the error names `flag` and shows the `example`.
+Result<boost::json::object> pairs(const std::vector<std::string>& given, std::string_view flag,
+                                  std::string_view example);
 
 }  // namespace entropy::cli

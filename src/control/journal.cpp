@@ -149,7 +149,7 @@ void Journal::close(const Key& key, Time ended, store::Outcome outcome, const st
   data["packets"] = record.packets;
   if (!record.measured.empty()) data["measured"] = boost::json::parse(record.measured);
   if (!message.empty()) data["message"] = message;
-  fault_event("fault.ended", record, std::move(data));
+  fault_event(outcome == store::Outcome::failed ? "fault.failed" : "fault.ended", record, std::move(data));
 }
 
 void Journal::measured(Open& entry, const program::Measured& measured) {
@@ -204,6 +204,16 @@ void Journal::ended(const Source& source, const program::FaultEnded& report) {
   if (const auto found = open_.find(key); found != open_.end()) measured(found->second, report.measured);
   close(key, report.ended, report.cut_short ? store::Outcome::cut_short : store::Outcome::completed,
         report.measured.packets == 0 ? "no packet passed while it held" : "", {{"kernel", report.kernel}});
+}
+
+void Journal::finished(const Source& source, const program::Fault& fault, store::Outcome outcome,
+                       const std::string& message) {
+  close(key_of(source.endpoint, fault), clock_.now(), outcome, message);
+}
+
+std::optional<Time> Journal::open_since(const std::string& endpoint, const program::Fault& fault) const {
+  const auto found = open_.find(key_of(endpoint, fault));
+  return found == open_.end() ? std::nullopt : found->second.record.started;
 }
 
 void Journal::failed(const Source& source, const program::FaultFailed& report) {

@@ -134,7 +134,10 @@ Result<> Manager::save(policy::Record record, std::string event_type) {
     desired_.policies.insert(place, std::move(record));
   } else {
     // Windows count from the new epoch: what was seen of the old ones says nothing.
-    if (known->policy.schedule.epoch != record.policy.schedule.epoch) journal_.forget_policy(name);
+    if (known->policy.schedule.epoch != record.policy.schedule.epoch) {
+      journal_.forget_policy(name);
+      reconciler_.customs().forget_troubles(name);
+    }
     *known = std::move(record);
   }
   policy_event(std::move(event_type), name);

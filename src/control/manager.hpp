@@ -40,6 +40,7 @@ class Manager final : public Service {
   Result<PolicyView> policy(std::string_view name) const override;
   Result<PolicyView> create_policy(policy::Draft draft) override;
   Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) override;
+  Task<PolicyView> settled(std::string name) override;
   Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) override;
   Result<PolicyView> start_policy(std::string name) override;
   Task<PolicyView> stop_policy(std::string name) override;
@@ -59,6 +60,8 @@ class Manager final : public Service {
   std::vector<EndpointView> endpoints() const override;
   Task<std::vector<EndpointView>> examine_endpoints() override;
   ServiceInfo info() const override;
+  Task<std::vector<OfferedFailure>> offered_failures() override;
+  Task<TrialView> try_image(std::string endpoint, policy::CustomFailure custom) override;
 
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override;
   std::vector<ForecastRow> forecast(std::string_view policy, Time until) const override;

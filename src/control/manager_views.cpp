@@ -89,6 +89,10 @@ Task<> Manager::act_on_injector(std::string id, InjectorAction action) {
     co_await reconciler_.restart(view->id);
     co_return Result<>();
   }
+  if (reconciler_.customs().knows(view->id)) {
+    co_return fail(ErrorCode::conflict,
+                   concat(view->name, " is of a custom image, which can't be paused: stop its policy instead"));
+  }
   const bool pause = action == InjectorAction::pause;
   reconciler_.pause(view->id, pause);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);

@@ -34,10 +34,9 @@ std::optional<std::string> forbidden_failure(const docker::Container& container,
   std::vector<std::string> allowed;
   for (const auto word : split(found->second, ',')) {
     const auto kind = failure::find_kind(trim(word));
-    if (kind) allowed.push_back((*kind)->name);
+    allowed.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
   }
-  for (const auto& each : policy.failures) {
-    const std::string name(failure::name_of(each));
+  for (const auto& name : policy::failure_names(policy)) {
     if (std::ranges::find(allowed, name) == allowed.end()) {
       return concat("its label entropy.allow=", found->second, " does not allow ", name);
     }
@@ -47,6 +46,16 @@ std::optional<std::string> forbidden_failure(const docker::Container& container,
 
 TargetState target_state(const ObservedContainer& container) {
   return {container.container.id, container.container.name, container.endpoint, true, ""};
+}
+
+// Why the policy can't be served there now; empty: it can.
+std::string trouble_at(const Observed& observed, const policy::Policy& policy, const std::string& owner) {
+  if (policy.custom) {
+    const auto* trouble = custom_trouble(observed, policy, owner);
+    return trouble == nullptr ? "" : trouble->message;
+  }
+  const auto failure = observed.failures.find(owner);
+  return failure == observed.failures.end() ? "" : failure->second;
 }
 
 Match match(const Desired& desired, const Observed& observed, Serving& serving) {
@@ -63,8 +72,7 @@ Match match(const Desired& desired, const Observed& observed, Serving& serving) 
       match.skipped.push_back(std::move(state));
       continue;
     }
-    const auto failure = observed.failures.find(namespace_owner(observed, container));
-    if (failure != observed.failures.end()) state.reason = failure->second;
+    state.reason = trouble_at(observed, policy, namespace_owner(observed, container));
     match.targets.push_back(std::move(state));
     serving.containers.push_back(&container);
   }
@@ -156,13 +164,21 @@ void pick(Plan& plan, const Observed& observed, Serving& serving, Time now) {
 Plan plan(const Desired& desired, const Observed& observed, Time now) {
   Plan plan;
   Needs needs;
+  CustomRuns due;
   for (const auto& record : desired.policies) {
     Serving serving{record.policy};
     plan.matches[record.policy.name] = match(desired, observed, serving);
     if (!runs(record, now)) continue;
     pick(plan, observed, serving, now);
-    add_needs(needs, desired, observed, serving);
+    if (!record.policy.custom) {
+      add_needs(needs, desired, observed, serving);
+    } else if (!desired.halted) {
+      for (const auto* container : serving.containers) {
+        add_custom_run(due, observed, plan.picks, record.policy, *container, now);
+      }
+    }
   }
+  plan.custom = plan_custom(due, observed, now);
   std::vector<const ObservedInjector*> kept;
   for (const auto& [key, need] : needs) {
     if (observed.lost.contains(key.first)) continue;

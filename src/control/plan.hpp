@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "control/custom_plan.hpp"
 #include "control/picks.hpp"
 #include "control/views.hpp"
 #include "docker/engine.hpp"
@@ -61,6 +62,8 @@ struct Observed {
   std::map<std::string, std::string> lost;      // endpoints that can't be reached, and why
   std::map<std::string, std::string> failures;  // target id -> why its injector could not be made
   Picks picks = {};                             // as decided by the latest plan that was acted on
+  std::vector<ObservedCustom> customs = {};     // this manager's alone
+  CustomTroubles custom_troubles = {};
 };
 
 struct CreateInjector {
@@ -95,6 +98,7 @@ struct Match {
 
 struct Plan {
   std::vector<Action> actions;
+  std::vector<CustomAction> custom;
   std::map<std::string, Match> matches;  // by policy, also the stopped ones
   Picks picks = {};                      // of policies that run and don't take all of their targets
 };

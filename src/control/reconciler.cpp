@@ -11,7 +11,6 @@
 #include "control/namespaces.hpp"
 #include "control/reconciler_runtime.hpp"
 #include "control/spawn.hpp"
-#include "failure/catalogue.hpp"
 
 namespace entropy::control {
 namespace {
@@ -37,6 +36,7 @@ Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journ
       metrics_(metrics),
       desired_(desired),
       options_(std::move(options)),
+      customs_({executor, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
       // Revisions go on over a restart: an old answer is never taken for a new one.
       next_revision_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
       work_(executor),
@@ -79,6 +79,7 @@ void Reconciler::pass() {
   const Time now = clock_.now();
   notice_silence(now);
   notice_lapse(now);
+  customs_.look(desired_.policies);
   const Observed observed = observe();
   Plan plan = control::plan(desired_, observed, now);
   // A policy whose time is over keeps its picks until its last window is accounted for.
@@ -88,6 +89,7 @@ void Reconciler::pass() {
   account_windows(observed, plan, now);
   note_needs(plan, now);
   for (const auto& action : plan.actions) start_action(action);
+  for (const auto& action : plan.custom) customs_.start(action);
   metrics_.reconciled(std::chrono::steady_clock::now() - began);
 }
 
@@ -114,6 +116,10 @@ Observed Reconciler::observe() const {
         continue;
       }
       if (label_of(cached.container, label::manager) != options_.manager_id) continue;
+      if (control::is_custom(cached.container)) {
+        customs_.observe(observed, *endpoint, cached);
+        continue;
+      }
       ObservedInjector injector = injector_from(endpoint->name(), cached.container);
       injector.running = cached.up;
       if (const auto found = runtimes_.find(id); found != runtimes_.end())
@@ -123,6 +129,7 @@ Observed Reconciler::observe() const {
   }
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
   observed.picks = picks_;
+  customs_.add_troubles(observed);
   return observed;
 }
 
@@ -219,18 +226,18 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
       reason = "halted";
     else if (observed.lost.contains(target.endpoint))
       reason = "unreachable";
-    for (const auto& failure : record.policy.failures) {
-      journal_.missed(target.endpoint, record.policy.name, name, std::string(failure::name_of(failure)), *window,
-                      reason);
+    for (const auto& failure : policy::failure_names(record.policy)) {
+      journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
     }
   }
 }
 
 Duration Reconciler::until_next_pass(Time now) const {
-  Time next = now + longest_wait;
+  Time next = std::min(now + longest_wait, customs_.next_look(now));
   for (const auto& record : desired_.policies) {
     if (!record.policy.running) continue;
     const policy::Schedule& schedule = record.policy.schedule;
+    if (record.policy.custom) next = std::min(next, next_custom_change(schedule, now));
     if (const Time end = policy::expiry(schedule); end > now) next = std::min(next, end);
     // The end of a window that is over, or of the current one, is accounted a little later.
     const auto window = policy::window_at(schedule, now - accounting_delay);
@@ -297,6 +304,14 @@ std::optional<Reconciler::NotClean> Reconciler::not_clean(std::string_view polic
     }
     return NotClean{concat(injector.name, " has not confirmed yet")};
   }
+  if (auto way = customs_.on_its_way(policy)) return NotClean{std::move(*way)};
+  for (const auto& custom : observed.customs) {
+    const bool over = !custom.running && (custom.ended || !custom.followed);
+    if (over || (!any && custom.policy != policy)) continue;
+    const auto lost = observed.lost.find(custom.endpoint);
+    if (lost == observed.lost.end()) return NotClean{concat(custom.name, " has not ended yet")};
+    return NotClean{concat(custom.name, " can't be ended: ", lost->second), true};
+  }
   return std::nullopt;
 }
 
@@ -307,9 +322,12 @@ std::vector<InjectorView> Reconciler::injectors() const {
     const auto busy = busy_.find(injector.target_id);
     const bool removing = (busy != busy_.end() && busy->second.doing == Busy::Doing::removing) || !injector.running;
     views.push_back(view_of(injector, removing));
-    const Endpoint* where = endpoint(injector.endpoint);
-    const auto target = where->containers().find(injector.target_id);
-    if (target != where->containers().end()) views.back().target_name = target->second.container.name;
+  }
+  for (const auto& custom : observed.customs) views.push_back(view_of(custom));
+  for (auto& view : views) {
+    const auto& containers = endpoint(view.endpoint)->containers();
+    const auto target = containers.find(view.target_id);
+    if (target != containers.end()) view.target_name = target->second.container.name;
   }
   return views;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "control/custom_injectors.hpp"
 #include "control/endpoint.hpp"
 #include "control/injector_link.hpp"
 #include "control/journal.hpp"
@@ -59,11 +60,15 @@ class Reconciler {
   Endpoint* endpoint(std::string_view name) const;
 
   void pause(const std::string& injector_id, bool paused);
+  CustomInjectors& customs() { return customs_; }
   // Removes it; the next pass makes a new one.
   boost::asio::awaitable<void> restart(std::string injector_id);
 
   // What each backend can do on the engine's kernel, tried in a network namespace that is thrown away.
   docker::Task<std::vector<program::Examined>> examine(Endpoint& where);
+
+  // A custom image against a throw-away target there; one trial at a time (ErrorCode::conflict).
+  docker::Task<TrialView> try_image(Endpoint& where, policy::CustomFailure custom);
 
   // Rolls everything back and removes all injectors, within the time; how many are left. The loop must not run on.
   boost::asio::awaitable<std::size_t> shut_down(Duration within);
@@ -118,6 +123,7 @@ class Reconciler {
   const Desired& desired_;
   ReconcilerOptions options_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  CustomInjectors customs_;
   std::map<std::string, Runtime> runtimes_;    // by injector id
   std::map<std::string, Busy> busy_;           // by target id
   std::map<std::string, Failure> failures_;    // by target id
@@ -129,6 +135,7 @@ class Reconciler {
   Signal work_;
   Signal changed_;
   bool stopped_ = false;
+  bool trying_ = false;
 };
 
 }  // namespace entropy::control

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
+#include "control/own_name.hpp"
 #include "control/reconciler_runtime.hpp"
 #include "control/spawn.hpp"
 
@@ -85,30 +86,10 @@ docker::Task<> Reconciler::ensure_image(Endpoint& where) {
 
 docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateInjector action) {
   auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
-  const std::string name = spec.name;
-  auto again = spec;
-  auto id = co_await where.engine().create_container(std::move(spec));
-  if (id) co_return id;
+  auto id = co_await create_under_own_name(where, std::move(spec), options_.manager_id);
   // The image may have been pruned since.
-  if (id.error().code == ErrorCode::not_found) image_present_.erase(where.name());
-  if (id.error().code != ErrorCode::conflict) co_return fail(id.error());
-  auto holder = co_await where.engine().inspect_container(name);
-  const bool injector = holder && is_injector(holder->container);
-  const bool ours = injector && label_of(holder->container, label::manager) == options_.manager_id;
-  if (injector && !ours) {
-    co_return fail(ErrorCode::conflict, concat("another Entropy (manager ", label_of(holder->container, label::manager),
-                                               ") has its injector there: remove its policies first"));
-  }
-  if (holder && !ours) {
-    co_return fail(ErrorCode::conflict,
-                   concat("the name ", name, " is taken by a container that is not ours: rename or remove it"));
-  }
-  if (holder) {
-    const auto removed = co_await where.engine().remove_container(holder->container.id);
-    if (!removed && removed.error().code != ErrorCode::not_found) co_return fail(removed.error());
-    where.forget(holder->container.id);
-  }
-  co_return co_await where.engine().create_container(std::move(again));
+  if (!id && id.error().code == ErrorCode::not_found) image_present_.erase(where.name());
+  co_return id;
 }
 
 docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
@@ -252,6 +233,7 @@ void Reconciler::pause(const std::string& injector_id, bool paused) {
 }
 
 asio::awaitable<void> Reconciler::restart(std::string injector_id) {
+  if (customs_.knows(injector_id)) co_return co_await customs_.restart(injector_id);
   const auto found = runtimes_.find(injector_id);
   if (found == runtimes_.end()) co_return;
   RemoveInjector action{found->second.endpoint, injector_id, found->second.target_id, "it is restarted by request"};
@@ -300,6 +282,7 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   for (auto& [id, runtime] : runtimes_) {
     if (runtime.link) runtime.link->send(program::Stop{});
   }
+  co_await customs_.shut_down(within * 2 / 3);
   // Asked nicely, they roll back and end; the engine's events tell.
   const auto patience = std::chrono::steady_clock::now() + within / 3;
   while (!observe().injectors.empty() && std::chrono::steady_clock::now() < patience) co_await work_.wait(50ms);
@@ -310,7 +293,7 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
     if (removed || removed.error().code == ErrorCode::not_found) where.forget(injector.id);
   }
   for (const auto& each : endpoints_) each->stop();
-  const std::size_t left = running().size();
+  const std::size_t left = running().size() + customs_.left();
   // Their sockets must go before the context that they belong to.
   for (auto& [id, runtime] : runtimes_) {
     if (runtime.link) runtime.link->close();

@@ -1,7 +1,8 @@
-// Trying what an engine's kernel can do, for `entropy doctor`.
+// Trying what an engine's kernel can do, for `entropy doctor`, and what a custom image does, for its author.
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/reconciler_runtime.hpp"
+#include "control/trial.hpp"
 #include "program/report_reader.hpp"
 
 namespace entropy::control {
@@ -41,6 +42,17 @@ docker::Task<std::vector<program::Examined>> Reconciler::examine(Endpoint& where
   (void)co_await where.engine().remove_container(*id);
   where.forget(*id);
   co_return heard;
+}
+
+docker::Task<TrialView> Reconciler::try_image(Endpoint& where, policy::CustomFailure custom) {
+  if (trying_) co_return fail(ErrorCode::conflict, "another image is being tried: wait until that is done");
+  const auto image = co_await ensure_image(where);
+  if (!image) co_return fail(image.error());
+  trying_ = true;
+  Trial trial(executor_, where, options_.manager_id, options_.image.reference);
+  auto view = co_await trial.run(std::move(custom));
+  trying_ = false;
+  co_return view;
 }
 
 }  // namespace entropy::control

@@ -40,6 +40,8 @@ class Service {
   // Creates or replaces; a missing seed keeps the old one. `if_revision`: ErrorCode::precondition unless it is the
   // policy's revision now.
   virtual Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) = 0;
+  // Waits up to 3 s until what a custom image says at its start is in the view; for all other policies not at all.
+  virtual Task<PolicyView> settled(std::string name) = 0;
   // Stops the policy, waits until all of its faults are read back as gone, forgets it. Out-of-reach engine:
   // ErrorCode::unavailable, the policy is kept, stopped. With wait = false the removal goes on by itself.
   virtual Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) = 0;
@@ -67,6 +69,12 @@ class Service {
   // The same, with what the backends can do, tried now on every engine that is up.
   virtual Task<std::vector<EndpointView>> examine_endpoints() = 0;
   virtual ServiceInfo info() const = 0;
+
+  // What images on the engines offer, by their labels; engines that are down offer nothing.
+  virtual Task<std::vector<OfferedFailure>> offered_failures() = 0;
+  // Runs the image against a throw-away target at the endpoint (empty: the first that is up). An empty failure name
+  // means the first that the image's label offers.
+  virtual Task<TrialView> try_image(std::string endpoint, policy::CustomFailure custom) = 0;
 
   virtual Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const = 0;
   virtual std::vector<ForecastRow> forecast(std::string_view policy, Time until) const = 0;

@@ -19,9 +19,9 @@ const ObservedInjector* injector_for(const Observed& observed, const TargetState
 }
 
 // Why a matched target can't be served now; empty if it can, or will be in a moment.
-std::string trouble_of(const Observed& observed, const TargetState& target) {
+std::string trouble_of(const policy::Policy& policy, const Observed& observed, const TargetState& target) {
   if (const auto lost = observed.lost.find(target.endpoint); lost != observed.lost.end()) return lost->second;
-  if (!target.reason.empty()) return target.reason;
+  if (!target.reason.empty() || policy.custom) return target.reason;
   const auto* injector = injector_for(observed, target);
   if (injector != nullptr && injector->state && !injector->state->message.empty()) return injector->state->message;
   return {};
@@ -34,6 +34,14 @@ std::string waiting_message(const policy::Policy& policy, const Match& match, co
   }
   if (!observed.lost.empty()) return observed.lost.begin()->second;
   return concat("no running container matches ", policy.selector.text());
+}
+
+void count_custom(PolicyStatus& status, const policy::Policy& policy, const Observed& observed) {
+  for (const auto& custom : observed.customs) {
+    if (custom.policy != policy.name) continue;
+    if (custom.running) ++status.injectors;
+    if (custom.active) ++status.active;
+  }
 }
 
 void count_injectors(PolicyStatus& status, const policy::Record& record, const Match& match, const Observed& observed) {
@@ -51,10 +59,10 @@ void count_injectors(PolicyStatus& status, const policy::Record& record, const M
   status.injectors = serving.size();
 }
 
-void set_trouble(PolicyStatus& status, const Match& match, const Observed& observed) {
+void set_trouble(PolicyStatus& status, const policy::Policy& policy, const Match& match, const Observed& observed) {
   std::size_t troubled = 0;
   for (const auto& target : match.targets) {
-    const std::string trouble = trouble_of(observed, target);
+    const std::string trouble = trouble_of(policy, observed, target);
     if (trouble.empty()) continue;
     if (++troubled == 1) status.message = concat(target.name, ": ", trouble);
   }
@@ -69,19 +77,25 @@ void describe_target(TargetState& target, const policy::Record& record, const Ob
   const bool runs = phase != Phase::stopped && phase != Phase::expired && phase != Phase::halted;
   const auto* container = find_container(observed, target.endpoint, target.id);
   const auto* injector = injector_for(observed, target);
-  target.reason = runs ? trouble_of(observed, target) : "";
+  target.reason = runs ? trouble_of(record.policy, observed, target) : "";
   const auto holds_here = [&](const program::Fault& fault) {
     return fault.policy == record.policy.name && container != nullptr &&
            fault.target == schedule_name(container->container);
   };
-  if (injector != nullptr && injector->state && std::ranges::any_of(injector->state->active, holds_here)) {
+  const auto is_it = [&](const ObservedCustom& custom) { return custom.active && holds_here(*custom.active); };
+  const bool holds = record.policy.custom ? std::ranges::any_of(observed.customs, is_it)
+                                          : injector != nullptr && injector->state &&
+                                                std::ranges::any_of(injector->state->active, holds_here);
+  if (holds) {
     target.state = "active";
   } else if (!runs) {
     target.state = "idle";
   } else if (!target.reason.empty()) {
     target.state = "degraded";
   } else {
-    target.state = injector != nullptr && injector->state ? "armed" : "starting";
+    // A custom image is there in its windows only.
+    const bool ready = record.policy.custom || (injector != nullptr && injector->state);
+    target.state = ready ? "armed" : "starting";
   }
 }
 
@@ -89,7 +103,11 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
                        const Observed& observed, Time now) {
   PolicyStatus status;
   status.targets = match.targets.size();
-  count_injectors(status, record, match, observed);
+  if (record.policy.custom) {
+    count_custom(status, record.policy, observed);
+  } else {
+    count_injectors(status, record, match, observed);
+  }
   if (!record.policy.running) {
     status.phase = Phase::stopped;
     return status;
@@ -112,7 +130,7 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
     return status;
   }
   status.phase = status.active > 0 ? Phase::active : Phase::armed;
-  set_trouble(status, match, observed);
+  set_trouble(status, record.policy, match, observed);
   return status;
 }
 

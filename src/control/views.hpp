@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "failure/catalogue.hpp"
 #include "policy/policy.hpp"
 #include "store/fault_record.hpp"
 
@@ -113,6 +114,23 @@ struct Preview {
   std::vector<TargetState> matched;
   std::vector<TargetState> skipped;  // with reasons
   std::vector<ForecastRow> windows;  // the first few of each matched target
+};
+
+// A failure that an image on an engine offers (its label `entropy.failures`).
+struct OfferedFailure {
+  std::string image;
+  failure::Kind kind;
+};
+
+// How a custom image fared against a throw-away target.
+struct TrialRule {
+  std::string rule;
+  enum class Verdict { pass, note, fail } verdict = Verdict::pass;
+  std::string message;
+};
+struct TrialView {
+  policy::CustomFailure custom;
+  std::vector<TrialRule> rules;
 };
 
 struct Event {

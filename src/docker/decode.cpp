@@ -219,20 +219,47 @@ Result<Event> decode_event(const json::value& answer) {
   return checked(std::move(event), std::move(error));
 }
 
-Result<> decode_load(std::string_view body) {
+Result<ImageDetails> decode_image(const json::value& answer) {
+  Error error;
+  const Fields fields(answer, {}, error);
+  ImageDetails image{fields.list("RepoTags"), fields.object("Config").object("Labels").texts()};
+  return checked(std::move(image), std::move(error));
+}
+
+Result<std::vector<ImageDetails>> decode_images(const json::value& answer) {
+  if (!answer.is_array()) return fail(ErrorCode::protocol, "the engine's answer is not an array");
+  Error error;
+  std::vector<ImageDetails> images;
+  for (const auto& row : answer.get_array()) {
+    const Fields fields(row, {}, error);
+    images.push_back({fields.list("RepoTags"), fields.object("Labels").texts()});
+  }
+  return checked(std::move(images), std::move(error));
+}
+
+namespace {
+
+Result<> decode_progress(std::string_view body, std::string_view of, std::string_view refused) {
   JsonStream stream;
   while (true) {
     auto value = stream.next(body);
-    if (!value) return fail(context("progress of the load", std::move(value.error())));
+    if (!value) return fail(context(concat("progress of the ", of), std::move(value.error())));
     if (!*value) break;
     Error error;
     const std::string failure = Fields(**value, {}, error).text("error");
     if (!error.message.empty()) return fail(std::move(error));
-    if (!failure.empty()) return fail(ErrorCode::invalid, concat("the image was refused: ", failure));
+    if (!failure.empty()) return fail(ErrorCode::invalid, concat(refused, failure));
   }
-  if (!stream.at_boundary()) return fail(ErrorCode::protocol, "the progress of the load ends in the middle");
+  if (!stream.at_boundary()) {
+    return fail(ErrorCode::protocol, concat("the progress of the ", of, " ends in the middle"));
+  }
   return {};
 }
+
+}  // namespace
+
+Result<> decode_load(std::string_view body) { return decode_progress(body, "load", "the image was refused: "); }
+Result<> decode_pull(std::string_view body) { return decode_progress(body, "pull", ""); }
 
 std::string decode_message(std::string_view body) {
   const auto value = parse_json(body);

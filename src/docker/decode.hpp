@@ -19,8 +19,12 @@ Result<std::string> decode_created(const boost::json::value& answer);  // the id
 Result<EngineInfo> decode_info(const boost::json::value& answer);      // all but api_version
 Result<Event> decode_event(const boost::json::value& answer);
 
-// The body of POST /images/load: a stream of progress that may end in an error.
+Result<ImageDetails> decode_image(const boost::json::value& answer);
+Result<std::vector<ImageDetails>> decode_images(const boost::json::value& answer);
+
+// The bodies of POST /images/load and /images/create: a stream of progress that may end in an error.
 Result<> decode_load(std::string_view body);
+Result<> decode_pull(std::string_view body);
 
 // What an error answer says: Docker's {"message": ...}, or nothing.
 std::string decode_message(std::string_view body);

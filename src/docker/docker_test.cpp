@@ -244,8 +244,28 @@ TEST(Decode, ReadsInfoAndTheEndOfALoad) {
               HasSubstr("no space"));
   EXPECT_FALSE(decode_load(R"({"stream":"a)"));
   EXPECT_FALSE(decode_load("<html>"));
+  EXPECT_TRUE(decode_pull(R"({"status":"Pulling from x"}{"status":"Downloaded"})"));
+  EXPECT_EQ(decode_pull(R"({"status":"a"}{"error":"manifest unknown"})").error().message, "manifest unknown");
   EXPECT_EQ(decode_message(R"({"message":"no such container"})"), "no such container");
   EXPECT_EQ(decode_message("<html>"), "");
+}
+
+TEST(Decode, ReadsImages) {
+  const auto image = decode(decode_image, R"({"RepoTags":["a:1"],"Config":{"Labels":{"k":"v"}}})");
+  ASSERT_TRUE(image);
+  EXPECT_EQ(image->labels.at("k"), "v");
+  EXPECT_EQ(image->tags, std::vector<std::string>{"a:1"});
+  EXPECT_TRUE(decode(decode_image, R"({"RepoTags":null,"Config":null})"));
+  EXPECT_EQ(decode(decode_images, R"([{"RepoTags":["a:1"],"Labels":{"k":"v"}},{"Labels":null}])")->size(), 2U);
+  EXPECT_FALSE(decode(decode_images, "{}"));
+}
+
+TEST(Encode, APullNamesOneTag) {
+  EXPECT_EQ(pull_target("busybox"), "/images/create?fromImage=busybox&tag=latest");
+  EXPECT_EQ(pull_target("busybox:1"), "/images/create?fromImage=busybox&tag=1");
+  EXPECT_EQ(pull_target("host:5000/a/b"), "/images/create?fromImage=host%3A5000%2Fa%2Fb&tag=latest");
+  EXPECT_EQ(pull_target("host:5000/a:2"), "/images/create?fromImage=host%3A5000%2Fa&tag=2");
+  EXPECT_EQ(pull_target("a@sha256:00"), "/images/create?fromImage=a&tag=sha256%3A00");
 }
 
 TEST(Encode, SendsOnlyWhatIsAskedFor) {

@@ -27,6 +27,20 @@ std::string label_filters(const std::vector<std::string>& labels) {
   return json::serialize(json::object{{"label", json::value_from(labels)}});
 }
 
+std::string pull_target(std::string_view reference) {
+  std::string_view tag = "latest";
+  const auto digest = reference.find('@');
+  // A colon before the last slash is that of a registry's port.
+  const auto slash = reference.rfind('/');
+  const auto colon = reference.find(':', slash == std::string_view::npos ? 0 : slash);
+  const auto end = digest != std::string_view::npos ? digest : colon;
+  if (end != std::string_view::npos) {
+    tag = reference.substr(end + 1);
+    reference = reference.substr(0, end);
+  }
+  return with_query("/images/create", {{"fromImage", std::string(reference)}, {"tag", std::string(tag)}});
+}
+
 namespace {
 
 json::object host_config(const ContainerSpec& spec) {
@@ -36,6 +50,7 @@ json::object host_config(const ContainerSpec& spec) {
   if (!spec.cap_add.empty()) host["CapAdd"] = json::value_from(spec.cap_add);
   if (!spec.security_options.empty()) host["SecurityOpt"] = json::value_from(spec.security_options);
   if (spec.read_only_root) host["ReadonlyRootfs"] = true;
+  if (!spec.tmpfs.empty()) host["Tmpfs"] = json::value_from(spec.tmpfs);
   if (spec.auto_remove) host["AutoRemove"] = true;
   if (spec.memory_bytes != 0) host["Memory"] = spec.memory_bytes;
   if (spec.pids_limit != 0) host["PidsLimit"] = spec.pids_limit;
@@ -52,6 +67,7 @@ std::string encode(const ContainerSpec& spec) {
   if (!spec.command.empty()) body["Cmd"] = json::value_from(spec.command);
   if (!spec.environment.empty()) body["Env"] = json::value_from(spec.environment);
   if (!spec.labels.empty()) body["Labels"] = json::value_from(spec.labels);
+  if (!spec.stop_signal.empty()) body["StopSignal"] = spec.stop_signal;
   // Not StdinOnce: the input stays open when the one who is attached goes, and takes the next one.
   if (spec.open_stdin) body["OpenStdin"] = true;
   body["HostConfig"] = host_config(spec);

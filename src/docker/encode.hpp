@@ -20,6 +20,9 @@ std::string with_query(std::string path, std::initializer_list<std::pair<std::st
 // The value of `filters` that lists containers with all these labels; empty when there are none.
 std::string label_filters(const std::vector<std::string>& labels);
 
+// The target of POST /images/create that pulls an image: without a tag the engine would take every tag there is.
+std::string pull_target(std::string_view reference);
+
 // The body of POST /containers/create.
 std::string encode(const ContainerSpec& spec);
 

@@ -65,11 +65,19 @@ struct ContainerSpec {
   std::vector<std::string> cap_add;
   std::vector<std::string> security_options;
   bool read_only_root = false;
+  std::map<std::string, std::string> tmpfs;  // path -> mount options, as in "size=16m"
   bool open_stdin = false;
   bool auto_remove = false;                        // the engine removes it when it has ended
+  std::string stop_signal;                         // that `stop_container` sends; empty: the image's
   std::int64_t memory_bytes = 0;                   // 0: no limit
   std::int64_t pids_limit = 0;                     // 0: no limit
   std::map<std::string, std::string> log_options;  // of the json-file driver; empty: the engine's default driver
+};
+
+// An image that the engine has.
+struct ImageDetails {
+  std::vector<std::string> tags;  // "name:tag"; empty where it has none
+  std::map<std::string, std::string> labels;
 };
 
 struct EngineInfo {
@@ -131,6 +139,11 @@ class Engine {
   virtual Task<std::unique_ptr<AttachStream>> attach(std::string id) = 0;
 
   virtual Task<bool> has_image(std::string reference) = 0;
+  virtual Task<ImageDetails> inspect_image(std::string reference) = 0;
+  // Those with all of these labels.
+  virtual Task<std::vector<ImageDetails>> list_images(std::vector<std::string> labels) = 0;
+  // From its registry, without credentials; a reference without a tag means "latest".
+  virtual Task<> pull_image(std::string reference) = 0;
   // A tar as of `docker save`.
   virtual Task<> load_image(std::string tar) = 0;
 
@@ -152,6 +165,7 @@ Result<Address> parse_address(std::string text);
 struct EngineOptions {
   Duration call_timeout = std::chrono::seconds(30);  // of every call that is not a stream, and of a stream's beginning
   Duration load_timeout = std::chrono::seconds(120);
+  Duration pull_timeout = std::chrono::minutes(10);
   // Told of every request once its answer has begun: "GET /containers/{id}/json", and the answer's HTTP status or,
   // where none came, "unreachable", "timeout" or "protocol".
   std::function<void(const std::string& operation, const std::string& outcome)> on_request = {};

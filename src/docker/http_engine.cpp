@@ -38,6 +38,9 @@ class HttpEngine final : public Engine {
   Task<> logs(std::string id, bool follow, std::size_t tail, std::function<bool(std::string_view)> sink) override;
   Task<std::unique_ptr<AttachStream>> attach(std::string id) override;
   Task<bool> has_image(std::string reference) override;
+  Task<ImageDetails> inspect_image(std::string reference) override;
+  Task<std::vector<ImageDetails>> list_images(std::vector<std::string> labels) override;
+  Task<> pull_image(std::string reference) override;
   Task<> load_image(std::string tar) override;
   Task<> events(std::function<void()> on_open, std::function<void(Event)> on_event) override;
 
@@ -163,6 +166,24 @@ Task<bool> HttpEngine::has_image(std::string reference) {
   if (!found && found.error().code == ErrorCode::not_found) co_return false;
   if (!found) co_return fail(std::move(found.error()));
   co_return true;
+}
+
+Task<ImageDetails> HttpEngine::inspect_image(std::string reference) {
+  auto answer = co_await ask(request("GET", concat("/images/", percent_encode(reference), "/json")));
+  if (!answer) co_return fail(std::move(answer.error()));
+  co_return told(decode_image(*answer));
+}
+
+Task<std::vector<ImageDetails>> HttpEngine::list_images(std::vector<std::string> labels) {
+  auto answer = co_await ask(request("GET", with_query("/images/json", {{"filters", label_filters(labels)}})));
+  if (!answer) co_return fail(std::move(answer.error()));
+  co_return told(decode_images(*answer));
+}
+
+Task<> HttpEngine::pull_image(std::string reference) {
+  auto body = co_await client_.call(request("POST", pull_target(reference)), client_.options().pull_timeout);
+  if (!body) co_return fail(std::move(body.error()));
+  co_return told(decode_pull(*body));
 }
 
 Task<> HttpEngine::load_image(std::string tar) {

@@ -8,6 +8,7 @@
 #include "injector/loop.hpp"
 #include "kernel/backend.hpp"
 #include "kernel/examine.hpp"
+#include "kernel/snapshot.hpp"
 #include "program/report.hpp"
 
 namespace {
@@ -24,6 +25,26 @@ int examine() {
   return 0;
 }
 
+// One line of JSON for each thing that the namespace holds.
+int take_snapshot() {
+  const auto lines = entropy::kernel::snapshot();
+  if (!lines) {
+    say(STDERR_FILENO, entropy::concat("entropy-injector: ", lines.error().message, '\n'));
+    return 1;
+  }
+  for (const auto& line : *lines)
+    say(STDOUT_FILENO, entropy::program::to_json_line(entropy::program::Log{line}) + '\n');
+  return 0;
+}
+
+// Keeps a network namespace for others until standard input ends.
+int hold() {
+  char byte = 0;
+  while (::read(STDIN_FILENO, &byte, 1) > 0) {
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -32,9 +53,12 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc == 2 && std::string_view(argv[1]) == "--examine") return examine();
+  if (argc == 2 && std::string_view(argv[1]) == "--snapshot") return take_snapshot();
+  if (argc == 2 && std::string_view(argv[1]) == "--hold") return hold();
   if (argc > 1) {
     say(STDERR_FILENO,
-        "entropy-injector: takes no arguments but --version and --examine; commands are read from standard input\n");
+        "entropy-injector: takes no arguments but --version, --examine, --snapshot and --hold; commands are read from "
+        "standard input\n");
     return 2;
   }
   // A window's edge and a held packet's time are as exact as the kernel can be.

@@ -4,8 +4,16 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "failure/catalogue.hpp"
 
 namespace entropy::policy {
+
+std::vector<std::string> failure_names(const Policy& policy) {
+  if (policy.custom) return {policy.custom->name};
+  std::vector<std::string> names;
+  for (const auto& each : policy.failures) names.emplace_back(failure::name_of(each));
+  return names;
+}
 
 Result<> check_name(std::string_view name) {
   const auto alphanumeric = [](char c) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,21 @@
 
 namespace entropy::policy {
 
+// A failure of a custom injector image (docs/injectors.md): its name and parameters are the image's own words.
+struct CustomFailure {
+  std::string image;              // as an engine finds it: "team/injector:2"
+  std::string name;               // [a-zA-Z0-9][a-zA-Z0-9_.:/-]*, at most 63 characters
+  std::string parameters = "{}";  // a JSON object as `print_json` prints it
+  bool operator==(const CustomFailure&) const = default;
+};
+
 struct Policy {
   std::string name;
   std::string description;
   std::map<std::string, std::string> labels;  // for those who made it: whose it is, what it is for
   Selector selector;
-  std::vector<failure::Failure> failures;  // act together; at least one
+  std::vector<failure::Failure> failures;  // act together; at least one, or none with `custom`
+  std::optional<CustomFailure> custom = std::nullopt;
   Schedule schedule;
   Pick pick;
   bool running = true;  // the `state` that the user wants
@@ -35,6 +45,9 @@ struct Record {
   Time updated;
   bool operator==(const Record&) const = default;
 };
+
+// What goes wrong, by name.
+std::vector<std::string> failure_names(const Policy& policy);
 
 // [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 63 characters.
 Result<> check_name(std::string_view name);

@@ -171,7 +171,9 @@ TEST(PolicySchema, KnowsWhatTheParserKnows) {
   std::erase(wanted, "name");  // is the key
   wanted.emplace_back("expect");
   EXPECT_THAT(known, testing::UnorderedElementsAreArray(wanted));
-  const auto& failures = policy.at_pointer("/failure/anyOf/1/properties").get_object();
+  const auto& failures =
+      whole.at_pointer("/properties/policies/additionalProperties/else/properties/failure/anyOf/1/properties")
+          .get_object();
   for (const auto& kind : failure::catalogue()) {
     ASSERT_TRUE(failures.contains(kind.name));
     for (const auto& each : kind.parameters)

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "failure/catalogue.hpp"
+#include "policy/custom_json.hpp"
 
 namespace entropy::policy {
 namespace {
@@ -30,6 +31,15 @@ class Reader {
     const std::size_t before = errors.size();
     take(field, std::move(result), value);
     if (errors.size() == before) destination = std::move(value);
+  }
+  // A value that spans several fields: its error names them.
+  template <class T>
+  void take_all(Result<T> result, std::optional<T>& destination) {
+    if (result) {
+      destination = std::move(*result);
+    } else {
+      errors.insert(errors.end(), result.error().fields.begin(), result.error().fields.end());
+    }
   }
   void refuse(std::string_view field, const Error& error) {
     if (error.fields.empty()) {
@@ -194,13 +204,7 @@ const std::map<std::string, FieldReader, std::less<>>& field_readers() {
   return table;
 }
 
-// Of the interface, but not in this version yet: an honest answer instead of "unknown".
-constexpr std::array<std::string_view, 1> not_yet = {"image"};
-
 void refuse_unknown(Reader& reader, std::string_view key, const json::value& value) {
-  if (std::ranges::find(not_yet, key) != not_yet.end()) {
-    return reader.refuse(key, concat(key, " is not available in this version"));
-  }
   reader.refuse(key, concat("unknown field ", quoted(key), " (", json::serialize(value).substr(0, 80), ")",
                             did_you_mean(key, field_names())));
 }
@@ -221,6 +225,15 @@ void check_schedule(Reader& reader, const Schedule& schedule) {
     reader.refuse("windows", "needs a frequency: without it there is one window");
 }
 
+// A window is a container's life: starting and ending it take their time.
+void check_custom_windows(Reader& reader, const Schedule& schedule) {
+  constexpr Duration shortest = std::chrono::seconds(2);
+  const auto window = schedule.duration ? schedule.duration : schedule.frequency;
+  if (!window || *window >= shortest) return;
+  reader.refuse(schedule.duration ? "duration" : "frequency",
+                concat("windows of ", to_string(*window), " are too short for a custom image: give 2s or more"));
+}
+
 void check_whole(Reader& reader, const json::object& object, const Policy& policy) {
   if (object.contains("name")) {
     const auto name = check_name(policy.name);
@@ -231,6 +244,7 @@ void check_whole(Reader& reader, const json::object& object, const Policy& polic
   }
   if (!object.contains("failure")) reader.refuse("failure", "is missing: what shall go wrong, as in \"partition\"");
   check_schedule(reader, policy.schedule);
+  if (policy.custom) check_custom_windows(reader, policy.schedule);
 }
 
 std::string duration_or(const std::optional<Duration>& duration) { return duration ? to_string(*duration) : ""; }
@@ -261,6 +275,7 @@ json::object failures_json(const std::vector<failure::Failure>& failures) {
 std::vector<std::string> field_names() {
   std::vector<std::string> names;
   for (const auto& [name, read] : field_readers()) names.push_back(name);
+  names.emplace_back("image");  // read together with `failure`
   return names;
 }
 
@@ -269,7 +284,11 @@ Result<Draft> draft_from_json(const json::value& value) {
   if (object == nullptr) return fail(ErrorCode::invalid, "a policy is a JSON object");
   Reader reader;
   Draft draft;
+  const auto* image = object->if_contains("image");
+  const auto* failure = object->if_contains("failure");
+  if (image != nullptr && failure != nullptr) reader.take_all(read_custom(*image, *failure), draft.policy.custom);
   for (const auto& [key, entry] : *object) {
+    if (image != nullptr && (key == "image" || key == "failure")) continue;  // read together
     const auto found = field_readers().find(std::string_view(key));
     if (found == field_readers().end()) {
       refuse_unknown(reader, key, entry);
@@ -294,7 +313,8 @@ json::object to_json(const Policy& policy) {
     object["labels"] = std::move(labels);
   }
   object["selector"] = policy.selector.text();
-  object["failure"] = failures_json(policy.failures);
+  object["failure"] = policy.custom ? custom_failure_json(*policy.custom) : failures_json(policy.failures);
+  if (policy.custom) object["image"] = policy.custom->image;
   if (schedule.frequency) object["frequency"] = to_string(*schedule.frequency);
   if (schedule.duration || schedule.frequency) {
     object["duration"] = duration_or(schedule.duration ? schedule.duration : schedule.frequency);

@@ -80,6 +80,25 @@ json::object failure_schema() {
   return {{"anyOf", json::array{json::object{{"enum", std::move(bare)}}, std::move(map)}}};
 }
 
+// Of a custom image: one, in its own words.
+json::object custom_failure_schema() {
+  json::object parameters{{"type", json::array{"object", "null"}}};
+  return {{"anyOf", json::array{text(), json::object{{"type", "object"},
+                                                     {"minProperties", 1},
+                                                     {"maxProperties", 1},
+                                                     {"additionalProperties", std::move(parameters)}}}}};
+}
+
+// What `failure` may be depends on whether there is an image.
+void add_failure(json::object& schema) {
+  const auto failure_is = [](json::object failure) {
+    return json::object{{"properties", json::object{{"failure", std::move(failure)}}}};
+  };
+  schema["if"] = json::object{{"required", json::array{"image"}}};
+  schema["then"] = failure_is(custom_failure_schema());
+  schema["else"] = failure_is(failure_schema());
+}
+
 json::object expectation_schema() {
   json::object properties;
   for (const auto& name : expectation_fields()) properties[name] = count(0);
@@ -90,7 +109,7 @@ json::object policy_schema() {
   const json::object labels{{"type", "object"}, {"additionalProperties", text()}};
   json::object properties{
       {"selector", described("which containers: service=db, '@name=web-*', 'tier in (a,b)'", text())},
-      {"failure", described("what goes wrong; several act together", failure_schema())},
+      {"failure", described("what goes wrong; several act together", {})},
       {"frequency", described("the dice are rolled so often; without it there is one window", seconds())},
       {"duration", described("so long a window holds (frequency)", seconds())},
       {"probability", described("of each window on each container (1)", share(1))},
@@ -100,19 +119,17 @@ json::object policy_schema() {
       {"ttl", described("the policy ends itself after so long", duration())},
       {"windows", described("the policy ends itself after so many windows", count(1))},
       {"seed", described("of the dice: the same seed, the same faults", count(0))},
-      {"image", described("a custom injector image", text())},
+      {"image", described("a custom injector image, whose failure it is", text())},
       {"description", described("for people", text())},
       {"labels", described("for those who made it", labels)},
       {"state", json::object{{"enum", json::array{"running", "stopped"}}}},
       {"expect", described("what entropy run must have seen of it", expectation_schema())}};
-  const auto known = field_names();
-  for (const std::string_view later : {"pick", "image"}) {
-    if (std::ranges::find(known, later) == known.end()) properties.erase(later);
-  }
-  return {{"type", "object"},
-          {"additionalProperties", false},
-          {"required", json::array{"selector", "failure"}},
-          {"properties", std::move(properties)}};
+  json::object schema{{"type", "object"},
+                      {"additionalProperties", false},
+                      {"required", json::array{"selector", "failure"}},
+                      {"properties", std::move(properties)}};
+  add_failure(schema);
+  return schema;
 }
 
 }  // namespace

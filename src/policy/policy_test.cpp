@@ -86,6 +86,31 @@ TEST(PolicyJson, SaysWhatIsWrong) {
   EXPECT_THAT(error_of("[]"), HasSubstr("object"));
 }
 
+TEST(PolicyJson, ACustomImageBringsItsOwnWords) {
+  const auto draft = read(R"({"failure": {"clock-skew": {"by": [1, {"x": null}]}}, "selector": "a",
+                              "image": "team/injector:2", "name": "p"})");
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_TRUE(draft->policy.failures.empty());
+  EXPECT_EQ(draft->policy.custom, (CustomFailure{"team/injector:2", "clock-skew", R"({"by":[1,{"x":null}]})"}));
+  EXPECT_THAT(failure_names(draft->policy), testing::ElementsAre("clock-skew"));
+  EXPECT_EQ(draft_from_json(to_json(draft->policy))->policy, draft->policy);
+  EXPECT_EQ(read(R"({"image": "x", "selector": "a", "failure": "latency"})")->policy.custom->parameters, "{}");
+}
+
+TEST(PolicyJson, SaysWhatIsWrongWithACustomImage) {
+  const auto with = [](std::string_view rest) {
+    return error_of(R"({"selector": "a", "image": "x", )" + std::string(rest) + "}");
+  };
+  EXPECT_THAT(with(R"("failure": {"a": {}, "b": {}})"), HasSubstr("names one failure"));
+  EXPECT_THAT(with(R"("failure": {"a": 5})"), HasSubstr("failure.a: the parameters are a JSON object"));
+  EXPECT_THAT(with(R"("failure": "a b")"), HasSubstr("is not allowed"));
+  EXPECT_THAT(with(R"("failure": "a", "frequency": "1s")"), HasSubstr("frequency: windows of 1s are too short"));
+  EXPECT_THAT(with(R"("failure": "a", "frequency": "9s", "duration": "1s")"), HasSubstr("duration: windows of 1s"));
+  EXPECT_THAT(with(R"("failure": {"a": {"b": ")" + std::string(20'000, 'x') + R"("}})"), HasSubstr("16 KiB"));
+  EXPECT_THAT(with(R"("probability": 1)"), HasSubstr("failure"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "image": "-x", "failure": "a"})"), HasSubstr("no reference of an image"));
+}
+
 TEST(ParseJson, IsStrict) {
   EXPECT_THAT(error_of(R"({"selector": "a", "selector": "b"})"), HasSubstr("given twice"));
   EXPECT_THAT(error_of("{\n  \"a\": x}"), HasSubstr("line 2, column 8"));

@@ -5,11 +5,10 @@
 namespace entropy::program {
 
 void LineSplitter::feed(std::string_view bytes, const std::function<void(std::string_view)>& on_line) {
-  constexpr std::size_t longest = 1 << 20;
   while (!bytes.empty()) {
     const auto newline = bytes.find('\n');
     if (!dropping_) partial_ += bytes.substr(0, newline);
-    if (partial_.size() > longest) {
+    if (partial_.size() > longest_) {
       partial_.clear();
       dropping_ = true;
     }

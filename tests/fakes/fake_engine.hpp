@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct FakeContainer {
   std::shared_ptr<control::Signal> readable;
   bool attached = false;
   bool answers = true;
+  docker::ContainerSpec spec;
+  std::string log;
+  int exit_code = 0;  // when it dies
 };
 
 class FakeEngine final : public docker::Engine {
@@ -75,6 +79,10 @@ class FakeEngine final : public docker::Engine {
   std::map<std::string, FakeContainer> containers;
   std::string broken;  // not empty: every call fails with it
   bool injectors_answer = true;
+  // What a container with an environment (as custom injectors have) says at its start, and then lives on with.
+  std::string custom_log;
+  std::set<std::string> images = {"custom:1"};
+  std::map<std::string, docker::ImageDetails> image_details;
   std::map<std::string, Error> refuse;  // operation -> its answer
 
   docker::Task<> ping() override { co_return check("ping"); }
@@ -96,7 +104,8 @@ class FakeEngine final : public docker::Engine {
     const auto checked = check("inspect");
     if (!checked) co_return fail(checked.error());
     for (const auto& [known, it] : containers) {
-      if (known == id || it.container.name == id) co_return docker::ContainerDetails{it.container, it.started_at};
+      if (known != id && it.container.name != id) continue;
+      co_return docker::ContainerDetails{it.container, it.started_at, 0, it.exit_code, false};
     }
     co_return not_found(id);
   }
@@ -130,8 +139,14 @@ class FakeEngine final : public docker::Engine {
     destroy(id);
     co_return Result<>();
   }
-  docker::Task<> logs(std::string, bool, std::size_t, std::function<bool(std::string_view)> sink) override {
-    sink("log\n");
+  docker::Task<> logs(std::string id, bool follow, std::size_t, std::function<bool(std::string_view)> sink) override {
+    if (!containers.contains(id)) co_return not_found(id);
+    sink(containers.at(id).log);
+    const auto runs = [&] { return containers.contains(id) && containers.at(id).container.state == "running"; };
+    while (follow && runs()) {
+      asio::steady_timer timer(executor_, std::chrono::milliseconds(5));
+      co_await timer.async_wait(asio::use_awaitable);
+    }
     co_return Result<>();
   }
   docker::Task<std::unique_ptr<docker::AttachStream>> attach(std::string id) override {
@@ -140,7 +155,23 @@ class FakeEngine final : public docker::Engine {
     if (!containers.contains(id)) co_return not_found(id);
     co_return std::make_unique<Stream>(*this, id);
   }
-  docker::Task<bool> has_image(std::string) override { co_return image_loaded_; }
+  docker::Task<bool> has_image(std::string reference) override {
+    co_return images.contains(reference) || (image_loaded_ && reference.starts_with("entropy-injector"));
+  }
+  docker::Task<docker::ImageDetails> inspect_image(std::string reference) override {
+    if (!image_details.contains(reference)) co_return fail(ErrorCode::not_found, "no such image");
+    co_return image_details.at(reference);
+  }
+  docker::Task<std::vector<docker::ImageDetails>> list_images(std::vector<std::string>) override {
+    std::vector<docker::ImageDetails> all;
+    for (const auto& [reference, details] : image_details) all.push_back(details);
+    co_return all;
+  }
+  docker::Task<> pull_image(std::string reference) override {
+    const auto checked = check("pull");
+    if (checked) images.insert(reference);
+    co_return checked;
+  }
   docker::Task<> load_image(std::string) override {
     const auto checked = check("load");
     if (checked) image_loaded_ = true;
@@ -211,6 +242,8 @@ class FakeEngine final : public docker::Engine {
     it.container.state = "created";
     it.container.labels = spec.labels;
     it.container.network_mode = spec.network_mode;
+    it.spec = spec;
+    if (!spec.environment.empty()) it.log = custom_log;
     containers[id] = std::move(it);
     tell("create", id);
     return id;

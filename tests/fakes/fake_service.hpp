@@ -33,6 +33,9 @@ class FakeService final : public Service {
   std::vector<policy::Policy> written;  // every version of every policy
   Phase running_phase = Phase::armed;
   FaultQuery last_query;
+  std::string trouble;  // of custom images
+  std::vector<OfferedFailure> offered;
+  std::vector<TrialRule> trial_rules;
   HaltView halted;
 
   void emit(Event event) {
@@ -65,6 +68,14 @@ class FakeService final : public Service {
     const std::uint64_t revision = before == kept.end() ? 0 : before->second.record.revision;
     if (if_revision && *if_revision != revision) return fail(ErrorCode::precondition, "another revision");
     return Put{keep(std::move(draft), revision + 1), revision == 0};
+  }
+  Task<PolicyView> settled(std::string name) override {
+    auto view = policy(name);
+    if (view && view->record.policy.custom && !trouble.empty()) {
+      view->status.phase = Phase::degraded;
+      view->status.message = trouble;
+    }
+    co_return view;
   }
   Task<> remove_policy(std::string name, bool, std::optional<std::uint64_t>) override {
     if (!kept.contains(name)) co_return fail(ErrorCode::not_found, concat("no policy named ", entropy::quoted(name)));
@@ -131,6 +142,11 @@ class FakeService final : public Service {
     auto views = endpoint_views;
     for (auto& view : views) view.examined = examined;
     co_return views;
+  }
+  Task<std::vector<OfferedFailure>> offered_failures() override { co_return offered; }
+  Task<TrialView> try_image(std::string, policy::CustomFailure custom) override {
+    if (custom.name.empty()) co_return fail(ErrorCode::invalid, "which failure?");
+    co_return TrialView{std::move(custom), trial_rules};
   }
   ServiceInfo info() const override {
     return {"manager-1", "1.2.3", kept.size(), injector_views.size(), 0, halted, endpoint_views};

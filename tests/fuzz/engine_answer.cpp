@@ -23,6 +23,7 @@ bool understood(const Result<T>& decoded) {
 
 void check(std::string_view input) {
   if (const auto loaded = docker::decode_load(input); !loaded) require(!loaded.error().message.empty());
+  if (const auto pulled = docker::decode_pull(input); !pulled) require(!pulled.error().message.empty());
   const auto answer = docker::parse_json(input);
   if (!understood(answer)) return require(docker::decode_message(input).empty());
 
@@ -33,6 +34,8 @@ void check(std::string_view input) {
   if (const auto details = docker::decode_details(*answer); understood(details)) check_container(details->container);
   if (const auto id = docker::decode_created(*answer); understood(id)) require(!id->empty());
   understood(docker::decode_info(*answer));
+  understood(docker::decode_image(*answer));
+  understood(docker::decode_images(*answer));
   if (const auto event = docker::decode_event(*answer); understood(event) && event->time >= Time{}) {
     require(parse_rfc3339(to_rfc3339(event->time)).has_value() || event->time > *parse_rfc3339("9999-12-31T23:59:59Z"));
   }

@@ -10,6 +10,7 @@
 #include "check.hpp"
 #include "kernel/links.hpp"
 #include "kernel/nfqueue.hpp"
+#include "kernel/snapshot.hpp"
 #include "kernel/tcp_connections.hpp"
 
 namespace entropy::fuzz {
@@ -67,6 +68,15 @@ void check_tcp(const Message& message) {
 void check(std::string_view input) {
   const View whole(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
   for (const auto& link : decode_links(whole)) check_link(link);
+  const auto names = link_names(whole);
+  describe_links(whole);
+  describe_addresses(whole, names);
+  describe_routes(whole, names);
+  describe_policy_rules(whole);
+  describe_neighbours(whole, names);
+  describe_qdiscs(whole, names);
+  describe_tables(whole);
+  describe_rules(whole);
   for (View rest = whole; const auto message = next_message(rest);) {
     require_within(message->payload, whole);
     check_attributes(attributes_behind(message->payload, sizeof(nfgenmsg)), whole);
