@@ -48,6 +48,8 @@ release: build ## dist/: the image of the service, an archive for any Debian 12,
 	@tools/release
 
 bench: build ## figures as ratios taken in one run
+	@tools/build release plan_bench
+	@build/release/bench/plan_bench
 	@bench/run
 
 format: ## clang-format over all sources

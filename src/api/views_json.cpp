@@ -51,6 +51,8 @@ json::object to_json_in_detail(const control::PolicyView& view) {
                        {"name", each.name},
                        {"endpoint", each.endpoint},
                        {"state", each.state},
+                       {"service", each.service},
+                       {"project", each.project},
                        {"reason", each.reason}});
   }
   object["targets"] = std::move(targets);
@@ -75,8 +77,9 @@ json::object to_json(const control::InjectorView& view) {
 json::object to_json(const control::TargetState& state) {
   json::object labels;
   for (const auto& [key, text] : state.labels) labels[key] = text;
-  return {{"id", state.id},           {"name", state.name},     {"endpoint", state.endpoint},
-          {"matched", state.matched}, {"reason", state.reason}, {"labels", std::move(labels)}};
+  return {{"id", state.id},           {"name", state.name},         {"endpoint", state.endpoint},
+          {"service", state.service}, {"project", state.project},   {"matched", state.matched},
+          {"reason", state.reason},   {"labels", std::move(labels)}};
 }
 
 json::object to_json(const control::EndpointView& view) {
@@ -94,6 +97,8 @@ json::object to_json(const control::EndpointView& view) {
           {"operating_system", view.operating_system},
           {"kernel_version", view.kernel_version},
           {"architecture", view.architecture},
+          {"swarm", view.swarm},
+          {"services", view.services},
           {"containers", view.containers},
           {"backends", texts(view.backends)},
           {"examined", std::move(examined)}};

@@ -194,12 +194,12 @@ TEST_F(Cli, ShowsLogs) {
 TEST_F(Cli, MatchesSayingWhyNot) {
   server.on_thread([&] {
     server.service.target_states = {{"1", "db", "local", false, "service=web does not hold (service=db)"},
-                                    {"2", "web", "local", true, ""}};
+                                    {"2", "web", "local", true, "", "", {}, "shop_web", "shop"}};
   });
   const Outcome outcome = run({"match", "service=web"});
-  EXPECT_THAT(
-      outcome.out,
-      HasSubstr("2             web   local     yes\n1             db    local     no       service=web does not"));
+  EXPECT_THAT(outcome.out, HasSubstr("2             web   shop_web  local     yes\n"
+                                     "1             db              local     no       service=web does not"));
+  EXPECT_THAT(run({"match", "service=web", "--format", "{{.name}} of {{.project}}"}).out, HasSubstr("web of shop\n"));
   EXPECT_EQ(run({"match", "-q", "service=web"}).out, "web\n");
   EXPECT_EQ(run({"match", ""}).code, 1);
 }
@@ -241,11 +241,15 @@ TEST_F(Cli, DoctorTellsWhatIsWrong) {
   view.up = true;
   view.kernel_version = "6.1.0";
   view.operating_system = "Ubuntu 24.04 LTS";
+  view.swarm = "worker";
+  view.message = "it is a worker of its Swarm";
   server.on_thread([&] {
     server.service.endpoint_views = {view};
     server.service.examined = {{"netem", "this kernel has no netem (module sch_netem)"}, {"userspace", ""}};
   });
+  EXPECT_THAT(run({"info"}).out, HasSubstr("docker.sock (up: it is a worker of its Swarm)\n"));
   const Outcome healthy = run({"doctor"});
+  EXPECT_THAT(healthy.out, HasSubstr("note  it is a worker of its Swarm\n"));
   EXPECT_EQ(healthy.code, 0) << healthy.out;
   EXPECT_THAT(healthy.out, HasSubstr("ok    backend userspace works there"));
   EXPECT_THAT(healthy.out, HasSubstr("note  backend netem: this kernel has no netem (module sch_netem); on Ubuntu it "
@@ -256,6 +260,7 @@ TEST_F(Cli, DoctorTellsWhatIsWrong) {
   view.up = false;
   view.message = "permission denied";
   server.on_thread([&] { server.service.endpoint_views = {view}; });
+  EXPECT_THAT(run({"info"}).out, HasSubstr("docker.sock (down: permission denied)\n"));
   const Outcome sick = run({"doctor"});
   EXPECT_EQ(sick.code, 1);
   EXPECT_THAT(sick.out, HasSubstr("FAIL  permission denied"));

@@ -33,22 +33,30 @@ void add_match(Commands& commands) {
     ListOptions list;
   };
   const auto given = std::make_shared<Given>();
-  CLI::App& command = commands.add(
-      "match", "show which containers a selector selects, and why not the others; touches nothing",
-      "entropy match 'service=web,tier notin (gold)'", [given](const Context& context) {
-        const std::string path = concat("/v1/targets", print_query({{"selector", given->selector}}));
-        const bool no_trunc = given->list.no_trunc;
-        const Layout layout{{{"CONTAINER ID"}, {"NAME", true}, {"ENDPOINT", true}, {"MATCHED"}, {"REASON", true, true}},
-                            [no_trunc](const json::value& target) {
-                              return Row{short_id(field_text(target, "id"), no_trunc), field_text(target, "name"),
-                                         field_text(target, "endpoint"), is_matched(target) ? "yes" : "no",
-                                         field_text(target, "reason")};
-                            },
-                            [](const json::value& target) { return field_text(target, "name"); }};
-        return context.call("GET", path, nullptr, [&](const json::value& targets) {
-          return print_list(context, in_order(targets, given->list.quiet), given->list, layout);
-        });
-      });
+  CLI::App& command =
+      commands.add("match", "show which containers a selector selects, and why not the others; touches nothing",
+                   "entropy match 'service=web,tier notin (gold)'", [given](const Context& context) {
+                     const std::string path = concat("/v1/targets", print_query({{"selector", given->selector}}));
+                     const bool no_trunc = given->list.no_trunc;
+                     const Layout layout{{{"CONTAINER ID"},
+                                          {"NAME", true},
+                                          {"SERVICE", true},
+                                          {"ENDPOINT", true},
+                                          {"MATCHED"},
+                                          {"REASON", true, true}},
+                                         [no_trunc](const json::value& target) {
+                                           return Row{short_id(field_text(target, "id"), no_trunc),
+                                                      field_text(target, "name"),
+                                                      field_text(target, "service"),
+                                                      field_text(target, "endpoint"),
+                                                      is_matched(target) ? "yes" : "no",
+                                                      field_text(target, "reason")};
+                                         },
+                                         [](const json::value& target) { return field_text(target, "name"); }};
+                     return context.call("GET", path, nullptr, [&](const json::value& targets) {
+                       return print_list(context, in_order(targets, given->list.quiet), given->list, layout);
+                     });
+                   });
   command.add_option("SELECTOR", given->selector, "as in create --criteria")->required();
   add_list_options(command, given->list);
 }

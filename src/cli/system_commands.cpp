@@ -99,6 +99,7 @@ void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
   diagnosis.good(concat("Docker ", text("server_version"), " (API ", text("api_version"), ") on ", text("name"), ", ",
                         text("containers"), " containers"));
   diagnosis.good(concat(text("operating_system"), ", kernel ", text("kernel_version"), ", ", text("architecture")));
+  if (text("swarm") == "manager") diagnosis.good(concat("manager of its Swarm (services: ", text("services"), ")"));
   if (!text("message").empty()) diagnosis.note(text("message"));
   examine_backends(diagnosis, endpoint);
 }
@@ -147,8 +148,9 @@ void print_info(std::ostream& out, const json::value& info) {
   if (endpoints == nullptr || !endpoints->is_array()) return;
   for (const auto& each : endpoints->get_array()) {
     const bool up = field_text(each, "up") == "true";
-    out << concat("Endpoint:       ", field_text(each, "endpoint"),
-                  up ? " (up)" : " (down: ", up ? "" : field_text(each, "message"), up ? "\n" : ")\n");
+    const std::string message = field_text(each, "message");
+    out << concat("Endpoint:       ", field_text(each, "endpoint"), up ? " (up" : " (down", message.empty() ? "" : ": ",
+                  message, ")\n");
   }
 }
 

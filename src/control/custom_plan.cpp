@@ -82,23 +82,21 @@ Time next_custom_change(const policy::Schedule& schedule, Time now) {
   return current ? std::min(next, current->until) : next;
 }
 
-void add_custom_run(CustomRuns& due, const Observed& observed, const Picks& picks, const policy::Policy& policy,
+void add_custom_run(CustomRuns& due, const Index& index, const Picks& picks, const policy::Policy& policy,
                     const ObservedContainer& container, Time now) {
   const auto current = custom_window(policy.schedule, now);
   const std::string name = schedule_name(container.container);
   if (!current || !policy::is_hit(policy.schedule, policy.name, name, current->window.index)) return;
   if (!is_picked(picks, policy, name, current->window.index)) return;
-  const auto& [index, begin, end] = current->window;
-  const std::string owner_id = namespace_owner(observed, container);
-  const auto* owner = find_container(observed, container.endpoint, owner_id);
-  if (owner == nullptr) return;
+  const auto& [number, begin, end] = current->window;
+  const ObservedContainer& owner = index.owner(container);
   CustomRun run{container.endpoint,
-                owner_id,
-                owner->container.name,
-                owner->started_at,
+                owner.container.id,
+                owner.container.name,
+                owner.started_at,
                 *policy.custom,
                 policy.schedule.seed,
-                {policy.name, name, policy.custom->name, index, begin, end},
+                {policy.name, name, policy.custom->name, number, begin, end},
                 end == policy::never ? longest_run : end - begin,
                 current->until,
                 ""};

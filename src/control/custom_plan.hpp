@@ -95,6 +95,7 @@ std::optional<CustomWindow> custom_window(const policy::Schedule& schedule, Time
 // When the answer of `custom_window` changes next.
 Time next_custom_change(const policy::Schedule& schedule, Time now);
 
+class Index;
 struct Observed;
 struct ObservedContainer;
 struct Plan;
@@ -104,7 +105,7 @@ using CustomPlace = std::tuple<std::string, std::string, std::string>;
 using CustomRuns = std::map<CustomPlace, CustomRun>;
 
 // Adds what `policy` wants of the container's namespace now, unless another member of the namespace has it already.
-void add_custom_run(CustomRuns& due, const Observed& observed, const Picks& picks, const policy::Policy& policy,
+void add_custom_run(CustomRuns& due, const Index& index, const Picks& picks, const policy::Policy& policy,
                     const ObservedContainer& container, Time now);
 
 std::vector<CustomAction> plan_custom(const CustomRuns& due, const Observed& observed, Time now);

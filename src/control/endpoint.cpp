@@ -72,11 +72,12 @@ asio::awaitable<void> Endpoint::refresh_loop() {
     if (stopped_) co_return;
     const auto now = std::chrono::steady_clock::now();
     if (list_due_ || (!lost_ && now >= next_list)) {
-      list_due_ = false;
+      list_due_ = services_due_ = false;
       next_list = now + resync_period;
       const auto listed = co_await list_all();
       if (!listed) set_lost(listed.error().message);
     }
+    if (std::exchange(services_due_, false)) co_await list_services();
     while (!dirty_.empty()) {
       const std::string id = *dirty_.begin();
       dirty_.erase(dirty_.begin());
@@ -88,17 +89,47 @@ asio::awaitable<void> Endpoint::refresh_loop() {
 }
 
 docker::Task<> Endpoint::list_all() {
+  // Services first: no container is shown without the labels of its service, which may protect it.
+  auto info = co_await engine_->info();
+  if (info) info_ = std::move(*info);
+  co_await list_services();
   std::vector<std::string> any_label;
   auto listed = co_await engine_->list_containers(true, std::move(any_label));
   if (!listed) co_return fail(listed.error());
   take_list(std::move(*listed));
-  if (!info_ || lost_) {
-    auto info = co_await engine_->info();
-    if (info) info_ = std::move(*info);
-  }
   if (lost_) spdlog::info("{}: connected", name_);
   lost_.reset();
+  asked_ = true;
   co_return Result<>();
+}
+
+// What it can't tell now is no reason to give up the containers: what was known of services holds.
+asio::awaitable<void> Endpoint::list_services() {
+  std::vector<docker::SwarmService> services;
+  if (info_ && info_->swarm.manager) {
+    auto listed = co_await engine_->list_services();
+    if (!listed) {
+      services_error_ = listed.error().message;
+      co_return;
+    }
+    services = std::move(*listed);
+  }
+  services_error_.reset();
+  take_services(std::move(services));
+}
+
+void Endpoint::take_services(std::vector<docker::SwarmService> services) {
+  Services fresh;
+  for (auto& service : services) {
+    const std::string id = service.id;
+    fresh.emplace(id, std::move(service));
+  }
+  // A removed service's containers take their time to stop; it goes with the last of them.
+  for (const auto& [id, cached] : containers_) {
+    const auto removed = services_.find(service_id(cached.container));
+    if (removed != services_.end() && cached.up) fresh.insert(*removed);
+  }
+  services_ = std::move(fresh);
 }
 
 void Endpoint::take_list(std::vector<docker::Container> containers) {
@@ -130,6 +161,8 @@ docker::Task<> Endpoint::inspect(std::string id) {
     if (details.error().code == ErrorCode::not_found) forget(id);
     co_return fail(details.error());
   }
+  const std::string service = service_id(details->container);
+  if (!service.empty() && !services_.contains(service)) co_await list_services();
   CachedContainer cached{std::move(details->container), details->started_at, false};
   cached.up = is_up(cached.container.state);
   containers_[id] = std::move(cached);
@@ -149,6 +182,12 @@ void Endpoint::on_event(const docker::Event& event) {
     if (container != event.attributes.end()) look_at(container->second);
     return;
   }
+  if (event.type == "service" || event.type == "node") {
+    const bool known_manager = info_ && info_->swarm.manager;
+    (event.type == "service" && known_manager ? services_due_ : list_due_) = true;  // or its role is another now
+    work_.notify();
+    return;
+  }
   if (event.type != "container") return;
   if (event.action == "die") {
     if (const auto known = containers_.find(event.id); known != containers_.end()) known->second.up = false;
@@ -164,6 +203,7 @@ void Endpoint::on_event(const docker::Event& event) {
 void Endpoint::set_lost(std::string why) {
   if (lost_ != why) spdlog::warn("{}: {}", name_, why);
   lost_ = std::move(why);
+  asked_ = true;
   on_change_();
 }
 

@@ -1,5 +1,6 @@
-// One engine as seen from the manager: its containers, kept true by the engine's events and by listing them anew after
-// every reconnect and from time to time. Level-triggered: an event only says what to look at.
+// One engine as seen from the manager: its containers and the services of its Swarm, kept true by the engine's events
+// and by listing them anew after every reconnect and from time to time. Level-triggered: an event only says what to
+// look at.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 
 #include "control/plan.hpp"
 #include "control/signal.hpp"
+#include "control/swarm.hpp"
 #include "docker/engine.hpp"
 
 namespace entropy::control {
@@ -36,7 +38,14 @@ class Endpoint {
   // nullopt while the engine answers; before the first listing, and while it can't be reached: why.
   const std::optional<std::string>& lost() const { return lost_; }
   const std::map<std::string, CachedContainer>& containers() const { return containers_; }
+  // None before it has answered once; of then, while it can't be reached.
   const std::optional<docker::EngineInfo>& info() const { return info_; }
+  // Of its Swarm, where it is a manager. One that is removed stays until its last container here has gone.
+  const Services& services() const { return services_; }
+  // Why `services` may be out of date.
+  const std::optional<std::string>& services_error() const { return services_error_; }
+  // Whether it has answered, or failed to, at least once.
+  bool asked() const { return asked_; }
 
   // Looks at the container now; the answer is in `containers` afterwards.
   docker::Task<> inspect(std::string id);
@@ -47,6 +56,8 @@ class Endpoint {
   boost::asio::awaitable<void> follow_events();
   boost::asio::awaitable<void> refresh_loop();
   docker::Task<> list_all();
+  boost::asio::awaitable<void> list_services();
+  void take_services(std::vector<docker::SwarmService> services);
   void on_event(const docker::Event& event);
   void look_at(const std::string& id);
   void take_list(std::vector<docker::Container> containers);
@@ -58,9 +69,13 @@ class Endpoint {
   std::function<void()> on_change_;
   std::map<std::string, CachedContainer> containers_;
   std::optional<docker::EngineInfo> info_;
+  Services services_;
+  std::optional<std::string> services_error_;
   std::optional<std::string> lost_ = "the engine was not asked yet";
   std::set<std::string> dirty_;
   bool list_due_ = false;
+  bool services_due_ = false;
+  bool asked_ = false;
   bool stopped_ = false;
   Signal work_;
 };

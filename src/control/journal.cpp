@@ -32,6 +32,8 @@ store::FaultRecord record_of(const std::string& endpoint, const program::Fault& 
 
 }  // namespace
 
+const std::string& Journal::injector_of(const Key& key) { return std::get<5>(key); }
+
 struct Journal::Listener final : Subscription {
   Listener(Journal& journal, std::function<void(const Event&)> on_event)
       : journal_(journal),
@@ -52,8 +54,7 @@ Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics)
   const auto open = store_.open_faults();
   if (!open) spdlog::error("history: {}", open.error().message);
   for (const auto& record : open.value_or(std::vector<store::FaultRecord>())) {
-    open_[{record.endpoint, record.policy, record.target, record.failure, record.window}] = {
-        record, "", clock.now(), {}, true};
+    unclaimed_.push_back({record, clock.now(), {}, true});
     seen_[{record.endpoint, record.policy, record.target}][record.window] = Seen::held;
   }
   log_failure(store_.prune_faults(most_fault_rows));
@@ -81,8 +82,8 @@ std::unique_ptr<Subscription> Journal::subscribe(std::uint64_t after, std::funct
   return std::make_unique<Listener>(*this, std::move(on_event));
 }
 
-Journal::Key Journal::key_of(const std::string& endpoint, const program::Fault& fault) {
-  return {endpoint, fault.policy, fault.target, fault.failure, fault.window};
+Journal::Key Journal::key_of(const Source& source, const program::Fault& fault) {
+  return {source.endpoint, fault.policy, fault.target, fault.failure, fault.window, source.injector};
 }
 
 // A hit counts at once. A failure may still come to hold in the same window: that is known when the window is over,
@@ -109,18 +110,32 @@ void Journal::fault_event(std::string type, const store::FaultRecord& record, bo
   this->event(std::move(event));
 }
 
-Journal::Open& Journal::open(const Source& source, const program::Fault& fault, const std::string& kernel) {
+// What a former service left open and this injector still holds.
+bool Journal::claim(const Key& key, const program::Fault& fault) {
+  const auto same = [&](const Open& entry) {
+    const store::FaultRecord& record = entry.record;
+    return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
+               std::tie(std::get<0>(key), fault.policy, fault.target, fault.failure, fault.window) &&
+           record.started == fault.started;
+  };
+  const auto found = std::ranges::find_if(unclaimed_, same);
+  if (found == unclaimed_.end()) return false;
+  open_.emplace(key, std::move(*found));
+  unclaimed_.erase(found);
+  return true;
+}
+
+void Journal::open(const Source& source, const program::Fault& fault, const std::string& kernel) {
   note_window(source.endpoint, fault, Seen::held);
-  const Key key = key_of(source.endpoint, fault);
+  const Key key = key_of(source, fault);
   if (const auto known = open_.find(key); known != open_.end()) {
-    if (known->second.record.started == fault.started) {
-      known->second.injector = source.injector;
-      return known->second;
-    }
+    if (known->second.record.started == fault.started) return;
     // It ended and began anew while nobody looked.
     close(key, fault.started, store::Outcome::cut_short, "ended unseen");
+  } else if (claim(key, fault)) {
+    return;
   }
-  Open entry{record_of(source.endpoint, fault), source.injector, fault.started, {}, false};
+  Open entry{record_of(source.endpoint, fault), fault.started, {}, false};
   const auto id = store_.add_fault(entry.record);
   if (id)
     entry.record.id = *id;
@@ -130,7 +145,7 @@ Journal::Open& Journal::open(const Source& source, const program::Fault& fault, 
   data["started"] = to_rfc3339(fault.started);
   if (!kernel.empty()) data["kernel"] = kernel;
   fault_event("fault.started", entry.record, std::move(data));
-  return open_.emplace(key, std::move(entry)).first->second;
+  open_.emplace(key, std::move(entry));
 }
 
 void Journal::close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
@@ -140,6 +155,11 @@ void Journal::close(const Key& key, Time ended, store::Outcome outcome, const st
   count_time(found->second, ended);
   store::FaultRecord record = std::move(found->second.record);
   open_.erase(found);
+  finish(std::move(record), ended, outcome, message, std::move(data));
+}
+
+void Journal::finish(store::FaultRecord record, Time ended, store::Outcome outcome, const std::string& message,
+                     boost::json::object data) {
   record.ended = ended;
   record.outcome = outcome;
   record.message = message;
@@ -160,7 +180,7 @@ void Journal::measured(Open& entry, const program::Measured& measured) {
 
 // Counters never go back: an end that turns out to have been earlier than was counted takes nothing away.
 void Journal::count_time(Open& entry, Time until) {
-  if (entry.injector.empty() || until <= entry.counted_until) return;
+  if (until <= entry.counted_until) return;
   metrics_.fault_held(entry.record.policy, entry.record.failure, until - entry.counted_until);
   entry.counted_until = until;
 }
@@ -185,14 +205,19 @@ void Journal::count_running() {
 
 void Journal::progress(const Source& source, const std::vector<program::Progress>& faults) {
   for (const auto& [fault, measured] : faults) {
-    const auto found = open_.find(key_of(source.endpoint, fault));
+    const auto found = open_.find(key_of(source, fault));
     if (found != open_.end()) this->measured(found->second, measured);
   }
 }
 
 store::FaultRecord Journal::up_to_date(store::FaultRecord record) const {
-  const auto found = open_.find({record.endpoint, record.policy, record.target, record.failure, record.window});
-  return found != open_.end() && found->second.record.id == record.id ? found->second.record : record;
+  const auto from = [&](std::uint64_t window) {
+    return open_.lower_bound({record.endpoint, record.policy, record.target, record.failure, window, ""});
+  };
+  for (auto it = from(record.window); it != from(record.window + 1); ++it) {
+    if (it->second.record.id == record.id) return it->second.record;
+  }
+  return record;
 }
 
 void Journal::started(const Source& source, const program::FaultStarted& report) {
@@ -200,7 +225,7 @@ void Journal::started(const Source& source, const program::FaultStarted& report)
 }
 
 void Journal::ended(const Source& source, const program::FaultEnded& report) {
-  const Key key = key_of(source.endpoint, report.fault);
+  const Key key = key_of(source, report.fault);
   if (const auto found = open_.find(key); found != open_.end()) measured(found->second, report.measured);
   close(key, report.ended, report.cut_short ? store::Outcome::cut_short : store::Outcome::completed,
         report.measured.packets == 0 ? "no packet passed while it held" : "", {{"kernel", report.kernel}});
@@ -230,11 +255,11 @@ void Journal::holds(const Source& source, const std::vector<program::Fault>& act
   std::vector<Key> held;
   for (const auto& fault : active) {
     open(source, fault, "");
-    held.push_back(key_of(source.endpoint, fault));
+    held.push_back(key_of(source, fault));
   }
   std::vector<Key> over;
   for (const auto& [key, entry] : open_) {
-    if (entry.injector == source.injector && std::ranges::find(held, key) == held.end()) over.push_back(key);
+    if (injector_of(key) == source.injector && std::ranges::find(held, key) == held.end()) over.push_back(key);
   }
   for (const auto& key : over) {
     const auto& planned_end = open_.at(key).record.planned_end;
@@ -247,21 +272,16 @@ void Journal::holds(const Source& source, const std::vector<program::Fault>& act
 void Journal::gone(const std::string& injector, const std::string& why) {
   std::vector<Key> over;
   for (const auto& [key, entry] : open_) {
-    if (entry.injector == injector) over.push_back(key);
+    if (injector_of(key) == injector) over.push_back(key);
   }
   for (const auto& key : over) close(key, clock_.now(), store::Outcome::cut_short, why);
 }
 
 void Journal::close_unclaimed() {
-  std::vector<Key> over;
-  for (const auto& [key, entry] : open_) {
-    if (entry.injector.empty()) over.push_back(key);
-  }
-  for (const auto& key : over) {
-    const auto& planned_end = open_.at(key).record.planned_end;
-    const Time now = clock_.now();
-    close(key, planned_end ? std::min(*planned_end, now) : now, store::Outcome::cut_short,
-          "ended while the service was away");
+  const Time now = clock_.now();
+  for (auto& entry : std::exchange(unclaimed_, {})) {
+    const Time ended = entry.record.planned_end ? std::min(*entry.record.planned_end, now) : now;
+    finish(std::move(entry.record), ended, store::Outcome::cut_short, "ended while the service was away");
   }
 }
 

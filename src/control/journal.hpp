@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "control/metrics.hpp"
@@ -61,20 +62,25 @@ class Journal {
   void forget_policy(const std::string& policy);
 
  private:
-  using Key = std::tuple<std::string, std::string, std::string, std::string, std::uint64_t>;
+  // By endpoint, policy, target, failure, window, and the injector that holds it: two containers may be one target
+  // for a while, as tasks of one slot are in a rolling update.
+  using Key = std::tuple<std::string, std::string, std::string, std::string, std::uint64_t, std::string>;
   struct Open {
     store::FaultRecord record;
-    std::string injector;      // empty: of a former service, not claimed yet
     Time counted_until{};      // in the metrics
     Metrics::Packets packets;  // likewise
     bool from_before = false;  // a former service has counted the first of its packets
   };
   struct Listener;
 
-  static Key key_of(const std::string& endpoint, const program::Fault& fault);
-  Open& open(const Source& source, const program::Fault& fault, const std::string& kernel);
+  static const std::string& injector_of(const Key& key);
+  static Key key_of(const Source& source, const program::Fault& fault);
+  void open(const Source& source, const program::Fault& fault, const std::string& kernel);
+  bool claim(const Key& key, const program::Fault& fault);
   void close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
              boost::json::object data = {});
+  void finish(store::FaultRecord record, Time ended, store::Outcome outcome, const std::string& message,
+              boost::json::object data = {});
   void measured(Open& entry, const program::Measured& measured);
   void count_time(Open& entry, Time until);
   void count_packets(Open& entry, const program::Measured& measured);
@@ -89,6 +95,7 @@ class Journal {
   std::uint64_t next_event_;
   std::list<Listener*> listeners_;
   std::map<Key, Open> open_;
+  std::vector<Open> unclaimed_;  // left open by a former service
   // Windows that were seen, until `take_seen` asks; by endpoint, policy and target.
   std::map<std::tuple<std::string, std::string, std::string>, std::map<std::uint64_t, Seen>> seen_;
   std::map<std::string, std::uint64_t> missed_;

@@ -22,6 +22,13 @@ inline constexpr std::string_view fault = "entropy.fault";    // its fault, as a
 inline constexpr std::string_view protect = "entropy.protect";
 inline constexpr std::string_view enable = "entropy.enable";
 inline constexpr std::string_view allow = "entropy.allow";
+// Others put these on containers: Compose, Swarm.
+inline constexpr std::string_view compose_service = "com.docker.compose.service";
+inline constexpr std::string_view compose_project = "com.docker.compose.project";
+inline constexpr std::string_view swarm_service_id = "com.docker.swarm.service.id";
+inline constexpr std::string_view swarm_service = "com.docker.swarm.service.name";
+inline constexpr std::string_view swarm_stack = "com.docker.stack.namespace";
+inline constexpr std::string_view swarm_task = "com.docker.swarm.task.name";
 }  // namespace label
 
 std::string label_of(const docker::Container& container, std::string_view key);

@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "control/namespaces.hpp"
 #include "control/spawn.hpp"
 
 namespace entropy::control {
@@ -72,19 +73,20 @@ void Manager::policy_event(std::string type, std::string_view name) {
   journal_.event(std::move(event));
 }
 
-PolicyView Manager::view(const policy::Record& record, const Observed& observed, const Plan& plan) const {
+PolicyView Manager::view(const policy::Record& record, const Index& index, const Plan& plan) const {
   const Match& match = plan.matches.at(record.policy.name);
-  PolicyView view{record, status_of(record, match, desired_, observed, clock_.now()), match.targets};
+  PolicyView view{record, status_of(record, match, desired_, index, clock_.now()), match.targets};
   view.status.missed = journal_.missed_count(record.policy.name);
   return view;
 }
 
 std::vector<PolicyView> Manager::policies() const {
   const Observed observed = reconciler_.observe();
-  const Plan plan = control::plan(desired_, observed, clock_.now());
+  const Index index(observed);
+  const Plan plan = control::plan(desired_, index, clock_.now());
   std::vector<PolicyView> views;
   views.reserve(desired_.policies.size());
-  for (const auto& record : desired_.policies) views.push_back(view(record, observed, plan));
+  for (const auto& record : desired_.policies) views.push_back(view(record, index, plan));
   return views;
 }
 
@@ -92,9 +94,10 @@ Result<PolicyView> Manager::view_now(std::string_view name) const {
   const auto* record = find(name);
   if (record == nullptr) return no_policy(name);
   const Observed observed = reconciler_.observe();
-  const Plan plan = control::plan(desired_, observed, clock_.now());
-  PolicyView view = this->view(*record, observed, plan);
-  for (auto& target : view.targets) describe_target(target, *record, observed, view.status.phase);
+  const Index index(observed);
+  const Plan plan = control::plan(desired_, index, clock_.now());
+  PolicyView view = this->view(*record, index, plan);
+  for (auto& target : view.targets) describe_target(target, *record, index, view.status.phase);
   view.skipped = plan.matches.at(record->policy.name).skipped;
   return view;
 }

@@ -82,7 +82,7 @@ class Manager final : public Service {
   Task<> wait_clean(std::string policy);
   boost::asio::awaitable<void> finish_removal(std::string name);
   Task<> remove_stopped(std::string name);
-  PolicyView view(const policy::Record& record, const Observed& observed, const Plan& plan) const;
+  PolicyView view(const policy::Record& record, const Index& index, const Plan& plan) const;
   Result<PolicyView> view_now(std::string_view name) const;
   void policy_event(std::string type, std::string_view name);
   std::string free_name();

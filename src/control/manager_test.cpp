@@ -129,6 +129,68 @@ TEST_F(ManagerTest, AnUpdateKeepsEpochAndSeed) {
   EXPECT_GT(faster->view.record.policy.schedule.epoch, created->record.policy.schedule.epoch);
 }
 
+TEST_F(ManagerTest, LabelsOfASwarmServiceCountForItsContainers) {
+  engine_->put_service({"s1", "shop_db", {{"tier", "gold"}}});
+  engine_->run_task("s1", "shop_db.1.aaa");
+  engine_->run_task("s1", "shop_db.2.bbb");
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "tier=gold,@service=shop_db")));
+  until([&] { return manager_->policy("cut")->status.active == 2; });
+  const auto endpoint = manager_->endpoints().front();
+  EXPECT_EQ(endpoint.swarm, "manager");
+  EXPECT_EQ(endpoint.services, 1U);
+  EXPECT_EQ(manager_->policy("cut")->targets.front().service, "shop_db");
+  engine_->put_service({"s1", "shop_db", {{"tier", "silver"}}});
+  until([&] { return phase("cut") == Phase::waiting && engine_->injector_ids().empty(); });
+}
+
+TEST_F(ManagerTest, AServiceProtectsItsContainersToTheLast) {
+  engine_->put_service({"s1", "db", {{"entropy.protect", "true"}}});
+  const auto task = engine_->run_task("s1", "db.1.aaa");
+  const auto other = engine_->run_container("other", {});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "@name=*")));
+  until([&] { return manager_->policy("cut")->status.active == 1; });
+  engine_->remove_service("s1");
+  engine_->run_container("later", {});
+  until([&] { return manager_->policy("cut")->status.active == 2; });
+  EXPECT_EQ(manager_->endpoints().front().services, 1U);
+  engine_->destroy(task);
+  engine_->become(engine_->swarm);
+  until([&] { return manager_->endpoints().front().services == 0; });
+}
+
+TEST_F(ManagerTest, TasksOfOneSlotHoldAFaultEach) {
+  engine_->put_service({"s1", "web", {}});
+  const auto old_task = engine_->run_task("s1", "web.1.aaa");
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "@service=web")));
+  until([&] { return manager_->policy("cut")->status.active == 1; });
+  engine_->run_task("s1", "web.1.bbb");
+  until([&] { return manager_->policy("cut")->status.active == 2; });
+  ASSERT_TRUE(manager_->create_policy(partition("also", "@service=web")));  // both report anew
+  until([&] { return manager_->policy("also")->status.active == 2; });
+  FaultQuery query;
+  query.policy = "cut";
+  ASSERT_EQ(manager_->faults(query)->size(), 2U);
+  EXPECT_EQ(manager_->faults(query)->front().target, "web.1");
+  EXPECT_EQ(manager_->faults(query)->back().outcome, Outcome::active);
+  engine_->destroy(old_task);
+  until([&] { return manager_->faults(query)->back().outcome == Outcome::cut_short; });
+  EXPECT_EQ(manager_->faults(query)->front().outcome, Outcome::active);
+  stop_service();  // what a restart of it finds open is claimed by the injector that holds it
+  start_service();
+  until([&] { return phase("cut") == Phase::active; });
+  EXPECT_EQ(manager_->faults(query)->size(), 2U);
+}
+
+TEST_F(ManagerTest, AWorkerOfASwarmSaysWhatItCannotTell) {
+  engine_->become({"active", false, "node2", {"node1"}});
+  until([&] { return manager_->endpoints().front().swarm == "worker"; });
+  EXPECT_THAT(manager_->endpoints().front().message, HasSubstr("can't tell the labels of services"));
+  engine_->refuse["services"] = Error{ErrorCode::unavailable, "no quorum", {}};
+  engine_->become({"active", true, "node2", {"node1", "node2"}});
+  until(
+      [&] { return manager_->endpoints().front().message == "the labels of services may be out of date: no quorum"; });
+}
+
 TEST_F(ManagerTest, StoppedPoliciesTouchNothing) {
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(

@@ -1,5 +1,7 @@
 // The parts of the service that only look.
 #include <algorithm>
+#include <map>
+#include <set>
 #include <tuple>
 
 #include "base/text.hpp"
@@ -13,26 +15,25 @@ namespace {
 
 constexpr std::size_t most_forecast_rows = 1000;
 
-// The windows to come of one policy for the targets that it has today.
+// The windows to come of one policy for the targets that it has today, under the names that the history of faults has,
+// each once: tasks of one slot may be there side by side for a while.
 class Forecast {
  public:
-  Forecast(const policy::Policy& policy, const Plan& plan, const Observed& observed)
-      : policy_(policy), match_(plan.matches.at(policy.name)), picks_(plan.picks) {
-    for (const auto& target : match_.targets) {
-      const auto* container = find_container(observed, target.endpoint, target.id);
-      names_.push_back(container == nullptr ? target.name : schedule_name(container->container));
+  Forecast(const policy::Policy& policy, const Plan& plan, const Index& index) : policy_(policy), picks_(plan.picks) {
+    for (const auto& target : plan.matches.at(policy.name).targets) {
+      const auto* container = index.find(target.endpoint, target.id);
+      targets_.emplace(target.endpoint, container == nullptr ? target.name : schedule_name(container->container));
     }
   }
 
   // At most `limit` rows in all, and `of_each` of every target.
   void append(std::vector<ForecastRow>& rows, Time from, Time until, std::size_t limit, std::size_t of_each) {
-    for (std::size_t i = 0; i < names_.size() && rows.size() < limit; ++i) {
-      const TargetState& target = match_.targets[i];
-      const auto part = [&](std::uint64_t window) { return takes_part(names_[i], window); };
+    for (const auto& [endpoint, name] : targets_) {
+      if (rows.size() >= limit) break;
+      const auto part = [&](std::uint64_t window) { return takes_part(name, window); };
       const std::size_t most = std::min(of_each, limit - rows.size());
-      for (const auto& window :
-           policy::hits_between(policy_.schedule, policy_.name, names_[i], from, until, most, part)) {
-        rows.push_back({policy_.name, target.name, target.endpoint, window});
+      for (const auto& window : policy::hits_between(policy_.schedule, policy_.name, name, from, until, most, part)) {
+        rows.push_back({policy_.name, name, endpoint, window});
       }
     }
   }
@@ -46,16 +47,16 @@ class Forecast {
     }
     auto [at, is_new] = foreseen_.try_emplace(window);
     if (is_new) {
-      const std::set<std::string> names(names_.begin(), names_.end());
+      std::set<std::string> names;
+      for (const auto& target : targets_) names.insert(target.second);
       at->second = policy::picked(policy_.pick, policy_.schedule.seed, policy_.name, window, names);
     }
     return at->second.contains(name);
   }
 
   const policy::Policy& policy_;
-  const Match& match_;
   const Picks& picks_;
-  std::vector<std::string> names_;
+  std::set<std::pair<std::string, std::string>> targets_;  // endpoint and name
   std::map<std::uint64_t, std::set<std::string>> foreseen_;
 };
 
@@ -116,14 +117,14 @@ Result<std::vector<FaultRecord>> Manager::faults(const FaultQuery& query) const 
 
 std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>& selector) const {
   const Observed observed = reconciler_.observe();
+  const Index index(observed);
   std::vector<TargetState> states;
   for (const auto& container : observed.containers) {
-    TargetState state{container.container.id, container.container.name, container.endpoint, true, ""};
-    const auto subject = subject_of(container);
-    state.labels = subject.labels;
-    auto reason = excluded(desired_.rules, observed, container);
+    TargetState state = target_state(container);
+    state.labels = container.container.labels;
+    auto reason = excluded(desired_.rules, index, container);
     if (selector) {
-      if (auto failed = selector->first_failed(subject)) reason = std::move(failed);
+      if (auto failed = selector->first_failed(subject_of(container))) reason = std::move(failed);
     }
     if (reason) {
       state.matched = false;
@@ -141,7 +142,8 @@ std::vector<EndpointView> Manager::endpoints() const {
     EndpointView view;
     view.endpoint = endpoint->name();
     view.up = !endpoint->lost();
-    view.message = endpoint->lost().value_or("");
+    view.message = endpoint->lost().value_or(reconciler_.note_on(*endpoint));
+    view.services = endpoint->services().size();
     if (const auto& info = endpoint->info()) {
       view.name = info->name;
       view.server_version = info->server_version;
@@ -149,6 +151,7 @@ std::vector<EndpointView> Manager::endpoints() const {
       view.operating_system = info->operating_system;
       view.kernel_version = info->kernel_version;
       view.architecture = info->architecture;
+      view.swarm = swarm_role(info->swarm);
     }
     view.containers = static_cast<std::uint64_t>(
         std::ranges::count_if(endpoint->containers(), [](const auto& entry) { return entry.second.up; }));
@@ -196,21 +199,23 @@ Result<Preview> Manager::preview(const policy::Draft& draft) const {
   Desired alone{{record}, false, desired_.rules};
   Observed observed = reconciler_.observe();
   observed.picks.clear();  // of others
-  const Plan plan = control::plan(alone, observed, clock_.now());
+  const Index index(observed);
+  const Plan plan = control::plan(alone, index, clock_.now());
   const Match& match = plan.matches.at(record.policy.name);
   Preview preview{match.targets, match.skipped, {}};
-  Forecast(record.policy, plan, observed)
+  Forecast(record.policy, plan, index)
       .append(preview.windows, clock_.now(), policy::never, most_forecast_rows, windows_of_each);
   return preview;
 }
 
 std::vector<ForecastRow> Manager::forecast(std::string_view policy, Time until) const {
   const Observed observed = reconciler_.observe();
-  const Plan plan = control::plan(desired_, observed, clock_.now());
+  const Index index(observed);
+  const Plan plan = control::plan(desired_, index, clock_.now());
   std::vector<ForecastRow> rows;
   for (const auto& record : desired_.policies) {
     if (!record.policy.running || (!policy.empty() && record.policy.name != policy)) continue;
-    Forecast(record.policy, plan, observed).append(rows, clock_.now(), until, most_forecast_rows, most_forecast_rows);
+    Forecast(record.policy, plan, index).append(rows, clock_.now(), until, most_forecast_rows, most_forecast_rows);
   }
   std::ranges::sort(rows, {},
                     [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });

@@ -7,26 +7,55 @@ constexpr std::string_view joined = "container:";
 
 }  // namespace
 
-const ObservedContainer* find_container(const Observed& observed, std::string_view endpoint,
-                                        std::string_view id_or_name) {
-  for (const auto& each : observed.containers) {
-    if (each.endpoint != endpoint) continue;
-    if (each.container.id == id_or_name || each.container.name == id_or_name) return &each;
+Index::Index(const Observed& observed) : observed_(&observed) {
+  by_id_.reserve(observed.containers.size());
+  for (const auto& each : observed.containers) by_id_.emplace(Key(each.endpoint, each.container.id), &each);
+  add_guests();
+  injectors_.reserve(observed.injectors.size());
+  for (const auto& each : observed.injectors) injectors_[Key(each.endpoint, each.target_id)].push_back(&each);
+}
+
+// Docker itself writes the owner's id into the mode, others leave the name that the user gave.
+void Index::add_guests() {
+  std::vector<const ObservedContainer*> guests;
+  for (const auto& each : observed_->containers) {
+    if (each.container.network_mode.starts_with(joined)) guests.push_back(&each);
   }
-  return nullptr;
+  Table<const ObservedContainer*> by_name;
+  if (!guests.empty()) {
+    for (const auto& each : observed_->containers) by_name.emplace(Key(each.endpoint, each.container.name), &each);
+  }
+  for (const auto* guest : guests) {
+    const auto whom = std::string_view(guest->container.network_mode).substr(joined.size());
+    const auto* owner = find(guest->endpoint, whom);
+    const auto named = by_name.find(Key(guest->endpoint, whom));
+    if (owner == nullptr && named != by_name.end()) owner = named->second;
+    if (owner == nullptr || owner == guest) continue;
+    owners_.emplace(guest, owner);
+    guests_[owner].push_back(guest);
+  }
 }
 
-std::string namespace_owner(const Observed& observed, const ObservedContainer& container) {
-  const std::string& mode = container.container.network_mode;
-  if (!mode.starts_with(joined)) return container.container.id;
-  const auto* owner = find_container(observed, container.endpoint, std::string_view(mode).substr(joined.size()));
-  // An owner that is gone leaves the namespace to those who joined it.
-  return owner == nullptr ? container.container.id : owner->container.id;
+const ObservedContainer* Index::find(std::string_view endpoint, std::string_view id) const {
+  const auto found = by_id_.find(Key(endpoint, id));
+  return found == by_id_.end() ? nullptr : found->second;
 }
 
-std::string owner_network_mode(const Observed& observed, const ObservedContainer& container) {
-  const auto* owner = find_container(observed, container.endpoint, namespace_owner(observed, container));
-  return owner == nullptr ? container.container.network_mode : owner->container.network_mode;
+const ObservedContainer& Index::owner(const ObservedContainer& container) const {
+  const auto joined_one = owners_.find(&container);
+  return joined_one == owners_.end() ? container : *joined_one->second;
+}
+
+std::span<const ObservedContainer* const> Index::guests(const ObservedContainer& owner) const {
+  const auto found = guests_.find(&owner);
+  if (found == guests_.end()) return {};
+  return found->second;
+}
+
+std::span<const ObservedInjector* const> Index::injectors(std::string_view endpoint, std::string_view owner_id) const {
+  const auto found = injectors_.find(Key(endpoint, owner_id));
+  if (found == injectors_.end()) return {};
+  return found->second;
 }
 
 }  // namespace entropy::control

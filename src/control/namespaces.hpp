@@ -1,20 +1,50 @@
-// Containers that share one network namespace ("container:<id>"), seen from the one that owns it.
+// An observation made searchable: containers by id, who shares a network namespace ("container:<id>") with whom,
+// injectors by their target.
 #pragma once
 
-#include <string>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "control/plan.hpp"
 
 namespace entropy::control {
 
-// The id of the container that owns the network namespace of this one: its own, or that of the one it joined.
-std::string namespace_owner(const Observed& observed, const ObservedContainer& container);
+// Made in one walk over what was observed, to which it refers.
+class Index {
+ public:
+  Index(const Observed& observed);  // not explicit: it is the same, to be asked faster
+  Index(const Observed&& gone_soon) = delete;
 
-// The owner's network mode.
-std::string owner_network_mode(const Observed& observed, const ObservedContainer& container);
+  const Observed& observed() const { return *observed_; }
 
-// nullptr if it is not up.
-const ObservedContainer* find_container(const Observed& observed, std::string_view endpoint,
-                                        std::string_view id_or_name);
+  // nullptr if it is not up.
+  const ObservedContainer* find(std::string_view endpoint, std::string_view id) const;
+  // The container that owns the network namespace of this one: itself, or the one that it joined. An owner that is gone
+  // leaves the namespace to those who joined it.
+  const ObservedContainer& owner(const ObservedContainer& container) const;
+  // Those who joined the owner's namespace.
+  std::span<const ObservedContainer* const> guests(const ObservedContainer& owner) const;
+  // Those that belong to this owner of a namespace, as observed: also old ones, and those that have ended.
+  std::span<const ObservedInjector* const> injectors(std::string_view endpoint, std::string_view owner_id) const;
+
+ private:
+  using Key = std::pair<std::string_view, std::string_view>;  // endpoint, and id or name
+  struct Hash {
+    std::size_t operator()(const Key& key) const { return std::hash<std::string_view>()(key.second); }
+  };
+  template <class T>
+  using Table = std::unordered_map<Key, T, Hash>;
+
+  void add_guests();
+
+  const Observed* observed_;
+  Table<const ObservedContainer*> by_id_;
+  std::unordered_map<const ObservedContainer*, const ObservedContainer*> owners_;  // of those who joined one
+  std::unordered_map<const ObservedContainer*, std::vector<const ObservedContainer*>> guests_;
+  Table<std::vector<const ObservedInjector*>> injectors_;
+};
 
 }  // namespace entropy::control

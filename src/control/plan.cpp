@@ -1,10 +1,12 @@
 #include "control/plan.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/namespaces.hpp"
+#include "control/selection.hpp"
 #include "failure/catalogue.hpp"
 
 namespace entropy::control {
@@ -18,10 +20,10 @@ struct Need {
 // A policy and the containers that it is to be made real for.
 struct Serving {
   const policy::Policy& policy;
-  std::vector<const ObservedContainer*> containers = {};
+  std::vector<const ObservedContainer*> containers;
   const PolicyPicks* picks = nullptr;  // none: all take part
 };
-using Needs = std::map<std::pair<std::string, std::string>, Need>;  // by endpoint and owner's id
+using Needs = std::map<std::pair<std::string_view, std::string_view>, Need>;  // by endpoint and owner's id
 
 bool runs(const policy::Record& record, Time now) {
   return record.policy.running && now < policy::expiry(record.policy.schedule);
@@ -44,10 +46,6 @@ std::optional<std::string> forbidden_failure(const docker::Container& container,
   return std::nullopt;
 }
 
-TargetState target_state(const ObservedContainer& container) {
-  return {container.container.id, container.container.name, container.endpoint, true, ""};
-}
-
 // Why the policy can't be served there now; empty: it can.
 std::string trouble_at(const Observed& observed, const policy::Policy& policy, const std::string& owner) {
   if (policy.custom) {
@@ -58,23 +56,22 @@ std::string trouble_at(const Observed& observed, const policy::Policy& policy, c
   return failure == observed.failures.end() ? "" : failure->second;
 }
 
-Match match(const Desired& desired, const Observed& observed, Serving& serving) {
-  const policy::Policy& policy = serving.policy;
+// Of the containers that the policy selects, those that are its targets are left in `serving`.
+Match match(const Desired& desired, const Index& index, Serving& serving) {
   Match match;
-  for (const auto& container : observed.containers) {
-    if (!policy.selector.matches(subject_of(container))) continue;
-    TargetState state = target_state(container);
-    auto reason = excluded(desired.rules, observed, container);
-    if (!reason) reason = forbidden_failure(container.container, policy);
+  for (const auto* container : std::exchange(serving.containers, {})) {
+    TargetState state = target_state(*container);
+    auto reason = excluded(desired.rules, index, *container);
+    if (!reason) reason = forbidden_failure(container->container, serving.policy);
     if (reason) {
       state.matched = false;
       state.reason = *reason;
       match.skipped.push_back(std::move(state));
       continue;
     }
-    state.reason = trouble_at(observed, policy, namespace_owner(observed, container));
+    state.reason = trouble_at(index.observed(), serving.policy, index.owner(*container).container.id);
     match.targets.push_back(std::move(state));
-    serving.containers.push_back(&container);
+    serving.containers.push_back(container);
   }
   return match;
 }
@@ -86,11 +83,11 @@ program::Entry entry_for(const Serving& serving, const ObservedContainer& contai
   return entry;
 }
 
-void add_needs(Needs& needs, const Desired& desired, const Observed& observed, const Serving& serving) {
+void add_needs(Needs& needs, const Desired& desired, const Index& index, const Serving& serving) {
   for (const auto* container : serving.containers) {
-    const std::string owner = namespace_owner(observed, *container);
-    Need& need = needs[{container->endpoint, owner}];
-    need.owner = find_container(observed, container->endpoint, owner);
+    const ObservedContainer& owner = index.owner(*container);
+    Need& need = needs[{owner.endpoint, owner.container.id}];
+    need.owner = &owner;
     // Two targets in one namespace: the dice of the first count, or the packets of both would suffer twice.
     const auto has_policy = [&](const program::Entry& entry) { return entry.policy == serving.policy.name; };
     if (desired.halted || std::ranges::any_of(need.entries, has_policy)) continue;
@@ -99,11 +96,11 @@ void add_needs(Needs& needs, const Desired& desired, const Observed& observed, c
 }
 
 // The one to keep of a namespace's injectors; the others are surplus.
-const ObservedInjector* usable(const Observed& observed, const Need& need, std::string_view endpoint) {
-  for (const auto& injector : observed.injectors) {
-    if (injector.endpoint == endpoint && injector.running && !injector.other_version && !injector.silent &&
-        injector.target_id == need.owner->container.id && injector.target_started == need.owner->started_at) {
-      return &injector;
+const ObservedInjector* usable(const Index& index, const ObservedContainer& owner) {
+  for (const auto* injector : index.injectors(owner.endpoint, owner.container.id)) {
+    if (injector->running && !injector->other_version && !injector->silent &&
+        injector->target_started == owner.started_at) {
+      return injector;
     }
   }
   return nullptr;
@@ -124,8 +121,8 @@ bool rolled_back(const ObservedInjector& injector) {
 
 // An injector that nobody needs rolls back in order before it goes; one that can't be asked is removed as it is, for
 // its kernel state dies with it.
-void dismiss(std::vector<Action>& actions, const Observed& observed, const ObservedInjector& injector, bool needed) {
-  const auto* owner = find_container(observed, injector.endpoint, injector.target_id);
+void dismiss(std::vector<Action>& actions, const Index& index, const ObservedInjector& injector, bool needed) {
+  const auto* owner = index.find(injector.endpoint, injector.target_id);
   const bool same_start = owner != nullptr && owner->started_at == injector.target_started;
   if (injector.running && same_start && !needed && !injector.other_version && !injector.silent) {
     if (!injector.attached) return actions.push_back(AttachInjector{injector.endpoint, injector.id});
@@ -161,39 +158,42 @@ void pick(Plan& plan, const Observed& observed, Serving& serving, Time now) {
 
 }  // namespace
 
-Plan plan(const Desired& desired, const Observed& observed, Time now) {
+Plan plan(const Desired& desired, const Index& index, Time now) {
+  const Observed& observed = index.observed();
   Plan plan;
   Needs needs;
   CustomRuns due;
+  const Selection selection(observed.containers, desired.policies);
   for (const auto& record : desired.policies) {
-    Serving serving{record.policy};
-    plan.matches[record.policy.name] = match(desired, observed, serving);
+    Serving serving{record.policy, selection.of(record.policy.selector)};
+    plan.matches[record.policy.name] = match(desired, index, serving);
     if (!runs(record, now)) continue;
     pick(plan, observed, serving, now);
     if (!record.policy.custom) {
-      add_needs(needs, desired, observed, serving);
+      add_needs(needs, desired, index, serving);
     } else if (!desired.halted) {
       for (const auto* container : serving.containers) {
-        add_custom_run(due, observed, plan.picks, record.policy, *container, now);
+        add_custom_run(due, index, plan.picks, record.policy, *container, now);
       }
     }
   }
   plan.custom = plan_custom(due, observed, now);
-  std::vector<const ObservedInjector*> kept;
+  std::unordered_set<const ObservedInjector*> kept;
   for (const auto& [key, need] : needs) {
-    if (observed.lost.contains(key.first)) continue;
-    const auto* injector = usable(observed, need, key.first);
+    const ObservedContainer& owner = *need.owner;
+    if (observed.lost.contains(owner.endpoint)) continue;
+    const auto* injector = usable(index, owner);
     if (injector != nullptr) {
-      kept.push_back(injector);
+      kept.insert(injector);
       serve(plan.actions, *injector, need);
     } else if (!desired.halted) {
       plan.actions.push_back(
-          CreateInjector{key.first, key.second, need.owner->container.name, need.owner->started_at, need.entries});
+          CreateInjector{owner.endpoint, owner.container.id, owner.container.name, owner.started_at, need.entries});
     }
   }
   for (const auto& injector : observed.injectors) {
-    if (std::ranges::find(kept, &injector) != kept.end() || observed.lost.contains(injector.endpoint)) continue;
-    dismiss(plan.actions, observed, injector, needs.contains({injector.endpoint, injector.target_id}));
+    if (kept.contains(&injector) || observed.lost.contains(injector.endpoint)) continue;
+    dismiss(plan.actions, index, injector, needs.contains({injector.endpoint, injector.target_id}));
   }
   return plan;
 }

@@ -37,8 +37,8 @@ struct Desired {
 // A container that is up (running or paused).
 struct ObservedContainer {
   std::string endpoint;
-  docker::Container container;
-  std::string started_at;  // tells one start of it from the next
+  docker::Container container;  // its labels, and those of its Swarm service
+  std::string started_at;       // tells one start of it from the next
 };
 
 struct ObservedInjector {
@@ -103,22 +103,39 @@ struct Plan {
   Picks picks = {};                      // of policies that run and don't take all of their targets
 };
 
-Plan plan(const Desired& desired, const Observed& observed, Time now);
+// What was observed, searchable (control/namespaces.hpp).
+class Index;
 
-// What a selector sees of a container.
-policy::Subject subject_of(const ObservedContainer& container);
+Plan plan(const Desired& desired, const Index& index, Time now);
 
-// The name that the dice are rolled for: the container's, or for a Swarm task "service.slot".
+// What a selector sees of a container, to which it refers.
+class ContainerSubject final : public policy::Subject {
+ public:
+  explicit ContainerSubject(const ObservedContainer& container) : container_(container) {}
+  const std::string* label(const std::string& key) const override;
+  bool any(policy::Attribute attribute, const Take& take) const override;
+
+ private:
+  const ObservedContainer& container_;
+};
+inline ContainerSubject subject_of(const ObservedContainer& container) { return ContainerSubject(container); }
+
+// One container as it is shown; `matched`, until a rule says no.
+TargetState target_state(const ObservedContainer& container);
+
+// The name that the dice are rolled for: the container's, or for a Swarm task "service.slot", so that a task keeps its
+// fate when it is replaced. A global service has no slots but nodes, one task each: "service.<node id>". The id and not
+// the host's name, because it is what the task's own name says, on workers too, and no two nodes have the same.
 std::string schedule_name(const docker::Container& container);
 
 // Why rules exclude the container, whatever the policy; none: it may be touched.
-std::optional<std::string> excluded(const Rules& rules, const Observed& observed, const ObservedContainer& container);
+std::optional<std::string> excluded(const Rules& rules, const Index& index, const ObservedContainer& container);
 
 // How a matched target fares: active (a fault of the policy holds), armed (its injector is ready), starting, degraded
 // (`reason` says why), idle (the policy does not run).
-void describe_target(TargetState& target, const policy::Record& record, const Observed& observed, Phase phase);
+void describe_target(TargetState& target, const policy::Record& record, const Index& index, Phase phase);
 
-PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired,
-                       const Observed& observed, Time now);
+PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired, const Index& index,
+                       Time now);
 
 }  // namespace entropy::control

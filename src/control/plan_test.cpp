@@ -4,6 +4,7 @@
 
 #include "base/version.hpp"
 #include "control/labels.hpp"
+#include "control/namespaces.hpp"
 #include "failure/catalogue.hpp"
 
 namespace entropy::control {
@@ -274,6 +275,8 @@ TEST(ScheduleName, OfASwarmTaskIsItsSlot) {
   task.name = "web.3.abcdef";
   task.labels["com.docker.swarm.task.name"] = "web.3.abcdef";
   EXPECT_EQ(schedule_name(task), "web.3");
+  task.labels["com.docker.swarm.task.name"] = "agent.8smtafa3nkyfe3vx4dxe5ltjd.abcdef";
+  EXPECT_EQ(schedule_name(task), "agent.8smtafa3nkyfe3vx4dxe5ltjd");  // a global service's: the node
   task.labels.clear();
   EXPECT_EQ(schedule_name(task), "web.3.abcdef");
 }

@@ -80,13 +80,15 @@ void Reconciler::pass() {
   notice_silence(now);
   notice_lapse(now);
   customs_.look(desired_.policies);
+  tell_notes();
   const Observed observed = observe();
-  Plan plan = control::plan(desired_, observed, now);
+  const Index index(observed);
+  Plan plan = control::plan(desired_, index, now);
   // A policy whose time is over keeps its picks until its last window is accounted for.
   std::erase_if(picks_, [&](const auto& entry) { return !plan.matches.contains(entry.first); });
   plan.picks.merge(picks_);
   picks_ = std::move(plan.picks);
-  account_windows(observed, plan, now);
+  account_windows(index, plan, now);
   note_needs(plan, now);
   for (const auto& action : plan.actions) start_action(action);
   for (const auto& action : plan.custom) customs_.start(action);
@@ -112,7 +114,7 @@ Observed Reconciler::observe() const {
     for (const auto& [id, cached] : endpoint->containers()) {
       if (!is_injector(cached.container)) {
         if (cached.up && !is_of_ours(cached.container))
-          observed.containers.push_back({endpoint->name(), cached.container, cached.started_at});
+          observed.containers.push_back({endpoint->name(), with_service_labels(cached.container), cached.started_at});
         continue;
       }
       if (label_of(cached.container, label::manager) != options_.manager_id) continue;
@@ -133,7 +135,39 @@ Observed Reconciler::observe() const {
   return observed;
 }
 
-Plan Reconciler::plan_now() const { return control::plan(desired_, observe(), clock_.now()); }
+// Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
+docker::Container Reconciler::with_service_labels(docker::Container container) const {
+  for (const bool lost : {false, true}) {
+    for (const auto& each : endpoints_) {
+      if (each->lost().has_value() == lost) add_service_labels(container, each->services());
+    }
+  }
+  return container;
+}
+
+std::string Reconciler::note_on(const Endpoint& endpoint) const {
+  if (endpoint.lost() || !endpoint.info()) return {};
+  if (endpoint.services_error()) {
+    return concat("the labels of services may be out of date: ", *endpoint.services_error());
+  }
+  std::set<std::string> managers;
+  for (const auto& each : endpoints_) {
+    if (each->info() && each->info()->swarm.manager) managers.insert(each->info()->swarm.id);
+  }
+  return swarm_note(endpoint.info()->swarm, managers);
+}
+
+// Once all endpoints were asked: what one can't tell another may.
+void Reconciler::tell_notes() {
+  if (!std::ranges::all_of(endpoints_, [](const auto& each) { return each->asked(); })) return;
+  for (const auto& each : endpoints_) {
+    if (each->lost()) continue;
+    std::string note = note_on(*each);
+    std::string& told = told_notes_[each->name()];
+    if (!note.empty() && note != told) spdlog::warn("{}: {}", each->name(), note);
+    told = std::move(note);
+  }
+}
 
 // A dead injector's faults are over: the kernel has dropped its tables.
 void Reconciler::drop_dead_injectors() {
@@ -182,15 +216,19 @@ Time Reconciler::lapse_of(const Runtime& runtime) const { return runtime.heard_a
 
 Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
 
-void Reconciler::account_windows(const Observed& observed, const Plan& plan, Time now) {
+void Reconciler::account_windows(const Index& index, const Plan& plan, Time now) {
+  // Of a target that is away, as a service scaled down, no window is missed: it begins anew with the next sight.
+  auto before = std::exchange(next_window_, {});
   for (const auto& record : desired_.policies) {
     if (!record.policy.running) continue;
-    std::set<std::pair<std::string, std::string>> namespaces;
+    std::set<const ObservedContainer*> namespaces;
     for (const auto& target : plan.matches.at(record.policy.name).targets) {
-      const auto* container = find_container(observed, target.endpoint, target.id);
+      const auto* container = index.find(target.endpoint, target.id);
       // Of two targets in one network namespace the first one's dice count, as in the plan.
-      if (!namespaces.emplace(target.endpoint, namespace_owner(observed, *container)).second) continue;
-      account_target(record, target, schedule_name(container->container), observed, now);
+      if (!namespaces.insert(&index.owner(*container)).second) continue;
+      const std::string name = schedule_name(container->container);
+      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
+      account_target(record, target, name, index.observed(), now);
     }
   }
 }

@@ -46,7 +46,6 @@ class Reconciler {
   Signal& changed() { return changed_; }
 
   Observed observe() const;
-  Plan plan_now() const;
 
   // Why the policy (or, if empty, anything) can't be said to be rolled back; none: read back as clean everywhere.
   struct NotClean {
@@ -58,6 +57,8 @@ class Reconciler {
   std::vector<InjectorView> injectors() const;
   const std::vector<std::unique_ptr<Endpoint>>& endpoints() const { return endpoints_; }
   Endpoint* endpoint(std::string_view name) const;
+  // What is to be known of an endpoint that is up; empty: all is well.
+  std::string note_on(const Endpoint& endpoint) const;
 
   void pause(const std::string& injector_id, bool paused);
   CustomInjectors& customs() { return customs_; }
@@ -95,9 +96,11 @@ class Reconciler {
   void drop_dead_injectors();
   void notice_silence(Time now);
   void notice_lapse(Time now);
+  void tell_notes();
+  docker::Container with_service_labels(docker::Container container) const;
   Time lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
-  void account_windows(const Observed& observed, const Plan& plan, Time now);
+  void account_windows(const Index& index, const Plan& plan, Time now);
   void account_target(const policy::Record& record, const TargetState& target, const std::string& name,
                       const Observed& observed, Time now);
   void start_action(const Action& action);
@@ -124,11 +127,12 @@ class Reconciler {
   ReconcilerOptions options_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   CustomInjectors customs_;
-  std::map<std::string, Runtime> runtimes_;    // by injector id
-  std::map<std::string, Busy> busy_;           // by target id
-  std::map<std::string, Failure> failures_;    // by target id
-  std::map<std::string, Time> needed_since_;   // by id of a target that lacks an injector
-  std::map<std::string, bool> image_present_;  // by endpoint
+  std::map<std::string, Runtime> runtimes_;        // by injector id
+  std::map<std::string, Busy> busy_;               // by target id
+  std::map<std::string, Failure> failures_;        // by target id
+  std::map<std::string, Time> needed_since_;       // by id of a target that lacks an injector
+  std::map<std::string, std::string> told_notes_;  // by endpoint
+  std::map<std::string, bool> image_present_;      // by endpoint
   std::map<std::tuple<std::string, std::string, std::string>, Accounted> next_window_;
   Picks picks_;
   std::uint64_t next_revision_;

@@ -1,5 +1,6 @@
 // What a policy's status says, and why.
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/text.hpp"
 #include "control/namespaces.hpp"
@@ -7,22 +8,21 @@
 namespace entropy::control {
 namespace {
 
-const ObservedInjector* injector_for(const Observed& observed, const TargetState& target) {
-  const auto* container = find_container(observed, target.endpoint, target.id);
+const ObservedInjector* injector_for(const Index& index, const TargetState& target) {
+  const auto* container = index.find(target.endpoint, target.id);
   if (container == nullptr) return nullptr;
-  const std::string owner = namespace_owner(observed, *container);
-  const auto serves = [&](const ObservedInjector& injector) {
-    return injector.endpoint == target.endpoint && injector.target_id == owner && injector.running;
-  };
-  const auto found = std::ranges::find_if(observed.injectors, serves);
-  return found == observed.injectors.end() ? nullptr : &*found;
+  for (const auto* injector : index.injectors(target.endpoint, index.owner(*container).container.id)) {
+    if (injector->running) return injector;
+  }
+  return nullptr;
 }
 
 // Why a matched target can't be served now; empty if it can, or will be in a moment.
-std::string trouble_of(const policy::Policy& policy, const Observed& observed, const TargetState& target) {
-  if (const auto lost = observed.lost.find(target.endpoint); lost != observed.lost.end()) return lost->second;
+std::string trouble_of(const policy::Policy& policy, const Index& index, const TargetState& target) {
+  const auto& lost_ones = index.observed().lost;
+  if (const auto lost = lost_ones.find(target.endpoint); lost != lost_ones.end()) return lost->second;
   if (!target.reason.empty() || policy.custom) return target.reason;
-  const auto* injector = injector_for(observed, target);
+  const auto* injector = injector_for(index, target);
   if (injector != nullptr && injector->state && !injector->state->message.empty()) return injector->state->message;
   return {};
 }
@@ -44,14 +44,13 @@ void count_custom(PolicyStatus& status, const policy::Policy& policy, const Obse
   }
 }
 
-void count_injectors(PolicyStatus& status, const policy::Record& record, const Match& match, const Observed& observed) {
-  std::vector<const ObservedInjector*> serving;
+void count_injectors(PolicyStatus& status, const policy::Record& record, const Match& match, const Index& index) {
+  std::unordered_set<const ObservedInjector*> serving;
   for (const auto& target : match.targets) {
-    const auto* injector = injector_for(observed, target);
-    if (injector == nullptr || std::ranges::find(serving, injector) != serving.end()) continue;
-    serving.push_back(injector);
+    const auto* injector = injector_for(index, target);
+    if (injector != nullptr) serving.insert(injector);
   }
-  for (const auto& injector : observed.injectors) {
+  for (const auto& injector : index.observed().injectors) {
     if (!injector.state || !injector.running) continue;
     const auto ours = [&](const program::Fault& fault) { return fault.policy == record.policy.name; };
     status.active += static_cast<std::uint64_t>(std::ranges::count_if(injector.state->active, ours));
@@ -59,10 +58,10 @@ void count_injectors(PolicyStatus& status, const policy::Record& record, const M
   status.injectors = serving.size();
 }
 
-void set_trouble(PolicyStatus& status, const policy::Policy& policy, const Match& match, const Observed& observed) {
+void set_trouble(PolicyStatus& status, const policy::Policy& policy, const Match& match, const Index& index) {
   std::size_t troubled = 0;
   for (const auto& target : match.targets) {
-    const std::string trouble = trouble_of(policy, observed, target);
+    const std::string trouble = trouble_of(policy, index, target);
     if (trouble.empty()) continue;
     if (++troubled == 1) status.message = concat(target.name, ": ", trouble);
   }
@@ -73,17 +72,17 @@ void set_trouble(PolicyStatus& status, const policy::Policy& policy, const Match
 
 }  // namespace
 
-void describe_target(TargetState& target, const policy::Record& record, const Observed& observed, Phase phase) {
+void describe_target(TargetState& target, const policy::Record& record, const Index& index, Phase phase) {
   const bool runs = phase != Phase::stopped && phase != Phase::expired && phase != Phase::halted;
-  const auto* container = find_container(observed, target.endpoint, target.id);
-  const auto* injector = injector_for(observed, target);
-  target.reason = runs ? trouble_of(record.policy, observed, target) : "";
+  const auto* container = index.find(target.endpoint, target.id);
+  const auto* injector = injector_for(index, target);
+  target.reason = runs ? trouble_of(record.policy, index, target) : "";
   const auto holds_here = [&](const program::Fault& fault) {
     return fault.policy == record.policy.name && container != nullptr &&
            fault.target == schedule_name(container->container);
   };
   const auto is_it = [&](const ObservedCustom& custom) { return custom.active && holds_here(*custom.active); };
-  const bool holds = record.policy.custom ? std::ranges::any_of(observed.customs, is_it)
+  const bool holds = record.policy.custom ? std::ranges::any_of(index.observed().customs, is_it)
                                           : injector != nullptr && injector->state &&
                                                 std::ranges::any_of(injector->state->active, holds_here);
   if (holds) {
@@ -99,14 +98,14 @@ void describe_target(TargetState& target, const policy::Record& record, const Ob
   }
 }
 
-PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired,
-                       const Observed& observed, Time now) {
+PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired, const Index& index,
+                       Time now) {
   PolicyStatus status;
   status.targets = match.targets.size();
   if (record.policy.custom) {
-    count_custom(status, record.policy, observed);
+    count_custom(status, record.policy, index.observed());
   } else {
-    count_injectors(status, record, match, observed);
+    count_injectors(status, record, match, index);
   }
   if (!record.policy.running) {
     status.phase = Phase::stopped;
@@ -126,11 +125,11 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
   if (coming) status.next_window = coming->begin;
   if (match.targets.empty()) {
     status.phase = Phase::waiting;
-    status.message = waiting_message(record.policy, match, observed);
+    status.message = waiting_message(record.policy, match, index.observed());
     return status;
   }
   status.phase = status.active > 0 ? Phase::active : Phase::armed;
-  set_trouble(status, record.policy, match, observed);
+  set_trouble(status, record.policy, match, index);
   return status;
 }
 

@@ -38,6 +38,8 @@ struct TargetState {
   std::string reason;      // why it is not matched, or not served
   std::string state = {};  // of one policy in detail: active, armed, starting, degraded, idle; else empty
   std::map<std::string, std::string> labels = {};  // where all containers are listed
+  std::string service = {};                        // of Compose or Swarm; empty: of none
+  std::string project = {};                        // the Compose project or Swarm stack; empty: none
   bool operator==(const TargetState&) const = default;
 };
 
@@ -81,13 +83,15 @@ struct HaltView {
 struct EndpointView {
   std::string endpoint;
   bool up = false;
-  std::string message;  // why it is not up
+  std::string message;  // why it is not up, or what it can't tell
   std::string name;
   std::string server_version;
   std::string api_version;
   std::string operating_system;
   std::string kernel_version;
   std::string architecture;
+  std::string swarm;           // its part in a Swarm: inactive, worker, manager, ... (control/swarm.hpp)
+  std::uint64_t services = 0;  // of the Swarm, where it is a manager
   std::uint64_t containers = 0;
   std::vector<std::string> backends;  // those that injectors have found to work there
   struct Examined {

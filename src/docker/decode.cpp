@@ -72,6 +72,15 @@ class Fields {
     return out;
   }
 
+  std::vector<Fields> objects(std::string_view key) const {
+    const json::value* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->is_array()) return wrong(key_path(key), "an array"), std::vector<Fields>();
+    std::vector<Fields> out;
+    for (const auto& element : value->get_array()) out.emplace_back(element, key_path(key), *error_);
+    return out;
+  }
+
   const json::object& all() const { return *object_; }
 
   // The same, but it must be there.
@@ -108,6 +117,16 @@ Result<T> checked(T value, Error error) {
   return value;
 }
 
+template <class T>
+Result<std::vector<T>> decode_rows(const json::value& answer, T (*row_of)(const Fields& row)) {
+  if (!answer.is_array()) return fail(ErrorCode::protocol, "the engine's answer is not an array");
+  Error error;
+  std::vector<T> rows;
+  rows.reserve(answer.get_array().size());
+  for (const auto& row : answer.get_array()) rows.push_back(row_of(Fields(row, {}, error)));
+  return checked(std::move(rows), std::move(error));
+}
+
 // Legacy links add names with a second slash ("/other/alias"); its own name has one only.
 std::string own_name(const std::vector<std::string>& names) {
   for (const auto& name : names) {
@@ -138,6 +157,20 @@ Container container_of(const Fields& row) {
   return container;
 }
 
+SwarmService service_of(const Fields& row) {
+  const Fields spec = row.object("Spec");
+  return {row.required("ID"), spec.text("Name"), spec.object("Labels").texts()};
+}
+
+SwarmNode swarm_of(const Fields& swarm) {
+  SwarmNode node;
+  node.state = swarm.text("LocalNodeState");
+  node.manager = swarm.boolean("ControlAvailable");
+  node.id = swarm.text("NodeID");
+  for (const Fields& manager : swarm.objects("RemoteManagers")) node.managers.push_back(manager.text("NodeID"));
+  return node;
+}
+
 Time event_time(const Fields& fields) {
   if (const std::int64_t nanoseconds = fields.number("timeNano"); nanoseconds != 0) {
     return Time(std::chrono::floor<Duration>(std::chrono::nanoseconds(nanoseconds)));
@@ -158,13 +191,10 @@ Result<json::value> parse_json(std::string_view text) {
 }
 
 Result<std::vector<Container>> decode_containers(const json::value& answer) {
-  if (!answer.is_array()) return fail(ErrorCode::protocol, "the engine's answer is not an array");
-  Error error;
-  std::vector<Container> containers;
-  containers.reserve(answer.get_array().size());
-  for (const auto& row : answer.get_array()) containers.push_back(container_of(Fields(row, {}, error)));
-  return checked(std::move(containers), std::move(error));
+  return decode_rows(answer, container_of);
 }
+
+Result<std::vector<SwarmService>> decode_services(const json::value& answer) { return decode_rows(answer, service_of); }
 
 Result<ContainerDetails> decode_details(const json::value& answer) {
   Error error;
@@ -202,7 +232,7 @@ Result<EngineInfo> decode_info(const json::value& answer) {
   info.kernel_version = fields.text("KernelVersion");
   info.architecture = fields.text("Architecture");
   info.cgroup_version = fields.text("CgroupVersion");
-  info.swarm_manager = fields.object("Swarm").boolean("ControlAvailable");
+  info.swarm = swarm_of(fields.object("Swarm"));
   return checked(std::move(info), std::move(error));
 }
 

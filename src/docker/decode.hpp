@@ -17,6 +17,7 @@ Result<std::vector<Container>> decode_containers(const boost::json::value& answe
 Result<ContainerDetails> decode_details(const boost::json::value& answer);
 Result<std::string> decode_created(const boost::json::value& answer);  // the id
 Result<EngineInfo> decode_info(const boost::json::value& answer);      // all but api_version
+Result<std::vector<SwarmService>> decode_services(const boost::json::value& answer);
 Result<Event> decode_event(const boost::json::value& answer);
 
 Result<ImageDetails> decode_image(const boost::json::value& answer);

@@ -234,10 +234,10 @@ TEST(Decode, ReadsEvents) {
 }
 
 TEST(Decode, ReadsInfoAndTheEndOfALoad) {
-  const auto info = decode(decode_info, R"({"Name":"host","ServerVersion":"20.10","Swarm":{"ControlAvailable":true}})");
+  const auto info = decode(decode_info, R"({"Name":"host","ServerVersion":"20.10"})");
   ASSERT_TRUE(info);
   EXPECT_EQ(info->name, "host");
-  EXPECT_TRUE(info->swarm_manager);
+  EXPECT_EQ(info->swarm.state, "");
   EXPECT_TRUE(decode_load("{\"stream\":\"Loaded image: x\\n\"}\r\n"));
   EXPECT_TRUE(decode_load(""));
   EXPECT_THAT(decode_load(R"({"stream":"a"}{"errorDetail":{"message":"m"},"error":"no space"})").error().message,
@@ -266,6 +266,35 @@ TEST(Encode, APullNamesOneTag) {
   EXPECT_EQ(pull_target("host:5000/a/b"), "/images/create?fromImage=host%3A5000%2Fa%2Fb&tag=latest");
   EXPECT_EQ(pull_target("host:5000/a:2"), "/images/create?fromImage=host%3A5000%2Fa&tag=2");
   EXPECT_EQ(pull_target("a@sha256:00"), "/images/create?fromImage=a&tag=sha256%3A00");
+}
+
+TEST(Decode, ReadsWhatANodeIsInItsSwarm) {
+  const auto manager = decode(decode_info, R"({"Swarm":{"NodeID":"n1","NodeAddr":"10.0.0.1","LocalNodeState":"active",
+      "ControlAvailable":true,"Error":"","RemoteManagers":[{"NodeID":"n1","Addr":"10.0.0.1:2377"}]}})");
+  ASSERT_TRUE(manager);
+  EXPECT_TRUE(manager->swarm.manager);
+  EXPECT_EQ(manager->swarm.state, "active");
+  EXPECT_EQ(manager->swarm.id, "n1");
+  EXPECT_THAT(manager->swarm.managers, ElementsAre("n1"));
+  const auto alone = decode(decode_info, R"({"Swarm":{"NodeID":"","LocalNodeState":"inactive","ControlAvailable":false,
+      "RemoteManagers":null}})");
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(alone->swarm.state, "inactive");
+  EXPECT_FALSE(alone->swarm.manager);
+  EXPECT_THAT(decode(decode_info, R"({"Swarm":{"RemoteManagers":[{"NodeID":5}]}})").error().message,
+              HasSubstr("Swarm.RemoteManagers.NodeID"));
+  EXPECT_FALSE(decode(decode_info, R"({"Swarm":{"RemoteManagers":{}}})"));
+}
+
+TEST(Decode, ReadsServices) {
+  const auto services = decode(decode_services, R"([{"ID":"s1","Version":{"Index":9},"Spec":{"Name":"shop_db",
+      "Labels":{"tier":"gold"},"Mode":{"Replicated":{"Replicas":2}}}},{"ID":"s2","Spec":{"Name":"web","Labels":null}}])");
+  ASSERT_TRUE(services);
+  EXPECT_EQ(services->at(0), (SwarmService{"s1", "shop_db", {{"tier", "gold"}}}));
+  EXPECT_EQ(services->at(1), (SwarmService{"s2", "web", {}}));
+  EXPECT_THAT(decode(decode_services, R"([{"Spec":{}}])").error().message, HasSubstr("\"ID\""));
+  EXPECT_FALSE(decode(decode_services, R"([{"ID":"s1","Spec":{"Labels":[]}}])"));
+  EXPECT_FALSE(decode(decode_services, R"({"message":"no"})"));
 }
 
 TEST(Encode, SendsOnlyWhatIsAskedFor) {

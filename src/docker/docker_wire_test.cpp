@@ -69,6 +69,19 @@ TEST_P(Wire, ReadsChunkedAnswersAndThoseThatEndWithTheConnection) {
   EXPECT_EQ(list().value().size(), 1u);
 }
 
+TEST_P(Wire, ListsServicesWhereTheEngineIsAManager) {
+  imposter_.play(answer("200 OK", R"([{"ID":"s1","Spec":{"Name":"web","Labels":{"tier":"gold"}}}])"));
+  const auto services = run(engine_->list_services());
+  ASSERT_TRUE(services) << services.error().message;
+  EXPECT_EQ(services->front(), (SwarmService{"s1", "web", {{"tier", "gold"}}}));
+  EXPECT_THAT(imposter_.requests().front(), StartsWith("GET /v1.41/services HTTP/1.1\r\n"));
+  imposter_.play(answer("503 Service Unavailable", R"({"message":"This node is not a swarm manager."})"));
+  const auto refused = run(engine_->list_services());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("not a swarm manager"));
+}
+
 TEST_P(Wire, SaysThatTheAnswerWasCut) {
   const std::string whole = answer("200 OK", one_container);
   imposter_.play(whole.substr(0, whole.size() - 3));

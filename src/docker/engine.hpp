@@ -80,6 +80,22 @@ struct ImageDetails {
   std::map<std::string, std::string> labels;
 };
 
+// One row of GET /services. The containers of its tasks have its id as their label com.docker.swarm.service.id.
+struct SwarmService {
+  std::string id;
+  std::string name;
+  std::map<std::string, std::string> labels;  // of the service itself, which its containers do not show
+  bool operator==(const SwarmService&) const = default;
+};
+
+// What the engine's host is in a Swarm.
+struct SwarmNode {
+  std::string state;                  // inactive, pending, active, locked, error; empty: the engine knows no Swarm
+  bool manager = false;               // managers alone answer about services
+  std::string id;                     // empty outside of a Swarm
+  std::vector<std::string> managers;  // ids of the nodes that manage this Swarm, as far as this one knows
+};
+
 struct EngineInfo {
   std::string name;  // of the host
   std::string server_version;
@@ -88,12 +104,12 @@ struct EngineInfo {
   std::string kernel_version;
   std::string architecture;
   std::string cgroup_version;
-  bool swarm_manager = false;
+  SwarmNode swarm;
 };
 
 // GET /events, the fields that matter.
 struct Event {
-  std::string type;    // container, network, ...
+  std::string type;    // container, network, service, node, ...; the last two come from Swarm managers alone
   std::string action;  // start, die, destroy, rename, pause, connect, ...
   std::string id;      // of the actor: for networks the container is in attributes["container"]
   std::map<std::string, std::string> attributes;
@@ -146,6 +162,9 @@ class Engine {
   virtual Task<> pull_image(std::string reference) = 0;
   // A tar as of `docker save`.
   virtual Task<> load_image(std::string tar) = 0;
+
+  // Of the whole Swarm. ErrorCode::unavailable where the engine is no manager, or its managers have no quorum.
+  virtual Task<std::vector<SwarmService>> list_services() = 0;
 
   // Calls `on_event` for every event from now on until the stream breaks, then returns the reason. `on_open` is called
   // once the engine has accepted the subscription: what is listed after that is not missed.

@@ -42,6 +42,7 @@ class HttpEngine final : public Engine {
   Task<std::vector<ImageDetails>> list_images(std::vector<std::string> labels) override;
   Task<> pull_image(std::string reference) override;
   Task<> load_image(std::string tar) override;
+  Task<std::vector<SwarmService>> list_services() override;
   Task<> events(std::function<void()> on_open, std::function<void(Event)> on_event) override;
 
  private:
@@ -192,6 +193,12 @@ Task<> HttpEngine::load_image(std::string tar) {
   auto body = co_await client_.call(std::move(load), client_.options().load_timeout);
   if (!body) co_return fail(std::move(body.error()));
   co_return told(decode_load(*body));
+}
+
+Task<std::vector<SwarmService>> HttpEngine::list_services() {
+  auto answer = co_await ask(request("GET", "/services"));
+  if (!answer) co_return fail(std::move(answer.error()));
+  co_return told(decode_services(*answer));
 }
 
 Task<> HttpEngine::events(std::function<void()> on_open, std::function<void(Event)> on_event) {

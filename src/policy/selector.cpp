@@ -10,6 +10,7 @@ namespace {
 
 using Operator = Requirement::Operator;
 
+// In the order of Attribute.
 constexpr std::array<std::string_view, 7> attribute_names = {"name",    "image",   "id",      "service",
                                                              "project", "network", "endpoint"};
 constexpr std::size_t longest_selector = 4096;
@@ -46,17 +47,20 @@ bool is_key_character(char c) {
 
 Result<> set_key(Requirement& requirement, std::string_view key) {
   key = trim(key);
-  requirement.attribute = key.starts_with('@');
-  if (requirement.attribute) key.remove_prefix(1);
+  const bool is_attribute = key.starts_with('@');
+  if (is_attribute) key.remove_prefix(1);
   if (key.empty()) return bad_selector(requirement.text, "a label or @attribute is missing");
   if (!std::ranges::all_of(key, is_key_character)) {
     return bad_selector(requirement.text, concat(quoted(key), " is not a label: letters, digits and . _ - / : only"));
   }
-  if (requirement.attribute && std::ranges::find(attribute_names, key) == attribute_names.end()) {
-    const std::vector<std::string> known(attribute_names.begin(), attribute_names.end());
-    return bad_selector(requirement.text, concat("unknown attribute @", key, did_you_mean(key, known)));
-  }
   requirement.key = key;
+  if (!is_attribute) return {};
+  const auto known = std::ranges::find(attribute_names, key);
+  if (known == attribute_names.end()) {
+    const std::vector<std::string> names(attribute_names.begin(), attribute_names.end());
+    return bad_selector(requirement.text, concat("unknown attribute @", key, did_you_mean(key, names)));
+  }
+  requirement.attribute = static_cast<Attribute>(known - attribute_names.begin());
   return {};
 }
 
@@ -102,37 +106,32 @@ Result<Requirement> parse_requirement(std::string_view text) {
   return requirement;
 }
 
-std::vector<std::string> values_of(const Subject& subject, const Requirement& requirement) {
-  std::vector<std::string> values;
-  if (requirement.attribute) {
-    const auto [begin, end] = subject.attributes.equal_range(requirement.key);
-    for (auto it = begin; it != end; ++it) values.push_back(it->second);
-  } else if (const auto it = subject.labels.find(requirement.key); it != subject.labels.end()) {
-    values.push_back(it->second);
-  }
-  return values;
+bool fits(const Requirement& requirement, std::string_view value) {
+  if (!requirement.attribute) return requirement.values.contains(value);
+  return std::ranges::any_of(requirement.values, [&](const std::string& pattern) {
+    return requirement.attribute == Attribute::id ? glob_match(pattern + "*", value) : glob_match(pattern, value);
+  });
 }
 
-bool any_value_fits(const Requirement& requirement, const std::vector<std::string>& actual) {
-  const auto fits = [&](const std::string& value) {
-    if (!requirement.attribute) return requirement.values.contains(value);
-    return std::ranges::any_of(requirement.values, [&](const std::string& pattern) {
-      return glob_match(requirement.key == "id" ? pattern + "*" : pattern, value);
-    });
-  };
-  return std::ranges::any_of(actual, fits);
+// Whether the subject has the requirement's key with a value of which `condition` holds.
+bool any_value(const Subject& subject, const Requirement& requirement, const Subject::Take& condition) {
+  if (requirement.attribute) return subject.any(*requirement.attribute, condition);
+  const std::string* value = subject.label(requirement.key);
+  return value != nullptr && condition(*value);
 }
 
-bool holds(const Requirement& requirement, const std::vector<std::string>& actual) {
+bool holds(const Requirement& requirement, const Subject& subject) {
+  const auto is_there = [](std::string_view) { return true; };
+  const auto is_wanted = [&](std::string_view value) { return fits(requirement, value); };
   switch (requirement.op) {
     case Operator::exists:
-      return !actual.empty();
+      return any_value(subject, requirement, is_there);
     case Operator::absent:
-      return actual.empty();
+      return !any_value(subject, requirement, is_there);
     case Operator::any_of:
-      return any_value_fits(requirement, actual);
+      return any_value(subject, requirement, is_wanted);
     case Operator::none_of:
-      return !any_value_fits(requirement, actual);
+      return !any_value(subject, requirement, is_wanted);
   }
   return false;
 }
@@ -157,15 +156,35 @@ Result<Selector> Selector::parse(std::string_view text) {
   return selector;
 }
 
+const Requirement* Selector::failing(const Subject& subject) const {
+  const auto found = std::ranges::find_if(requirements_, [&](const auto& each) { return !holds(each, subject); });
+  return found == requirements_.end() ? nullptr : &*found;
+}
+
 std::optional<std::string> Selector::first_failed(const Subject& subject) const {
-  for (const auto& requirement : requirements_) {
-    const auto actual = values_of(subject, requirement);
-    if (holds(requirement, actual)) continue;
-    const std::string_view sigil = requirement.attribute ? "@" : "";
-    if (actual.empty()) return concat(requirement.text, " does not hold: there is no ", sigil, requirement.key);
-    return concat(requirement.text, " does not hold: ", sigil, requirement.key, " is ", join(actual, ", "));
+  const auto* requirement = failing(subject);
+  if (requirement == nullptr) return std::nullopt;
+  std::vector<std::string_view> actual;
+  any_value(subject, *requirement, [&](std::string_view value) {
+    actual.push_back(value);
+    return false;
+  });
+  const std::string_view sigil = requirement->attribute ? "@" : "";
+  if (actual.empty()) {
+    return concat(requirement->text, " does not hold: there is no ", sigil, requirement->key);
   }
-  return std::nullopt;
+  return concat(requirement->text, " does not hold: ", sigil, requirement->key, " is ", join(actual, ", "));
+}
+
+const Requirement* Selector::exact() const {
+  const auto is_exact = [](const Requirement& requirement) {
+    const auto has_glob = [](const std::string& value) { return value.find_first_of("*?") != std::string::npos; };
+    if (requirement.op != Operator::any_of) return false;
+    if (!requirement.attribute) return true;
+    return requirement.attribute != Attribute::id && std::ranges::none_of(requirement.values, has_glob);
+  };
+  const auto found = std::ranges::find_if(requirements_, is_exact);
+  return found == requirements_.end() ? nullptr : &*found;
 }
 
 }  // namespace entropy::policy

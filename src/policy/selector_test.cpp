@@ -2,15 +2,19 @@
 
 #include <gmock/gmock.h>
 
+#include "fakes/plain_subject.hpp"
+
 namespace entropy::policy {
 namespace {
 
 using testing::HasSubstr;
 
 const Subject& web() {
-  static const Subject subject{
-      {{"service", "web"}, {"tier", "front"}, {"empty", ""}},
-      {{"name", "shop-web-1"}, {"id", "abcdef123456"}, {"network", "front"}, {"network", "back"}}};
+  static const fakes::PlainSubject subject({{"service", "web"}, {"tier", "front"}, {"empty", ""}},
+                                           {{Attribute::name, "shop-web-1"},
+                                            {Attribute::id, "abcdef123456"},
+                                            {Attribute::network, "front"},
+                                            {Attribute::network, "back"}});
   return subject;
 }
 
@@ -73,6 +77,16 @@ TEST(Selector, RefusesWhatIsNotOne) {
   EXPECT_THAT(error_of("!=x"), HasSubstr("missing"));
   EXPECT_THAT(error_of("a b=c"), HasSubstr("not a label"));
   EXPECT_THAT(error_of("@nmae=x"), HasSubstr("did you mean \"name\"?"));
+}
+
+TEST(Selector, NamesExactValuesThatCanBeLookedUp) {
+  const auto exact = [](std::string_view text) {
+    const auto selector = Selector::parse(text);
+    return selector->exact() == nullptr ? "none" : selector->exact()->text;
+  };
+  EXPECT_EQ(exact("!a,b!=c,@name=x*,d in (e,*),@service=f"), "d in (e,*)");
+  EXPECT_EQ(exact("a,@id=b,@name=?,@network notin (c),@service in (d,e)"), "@service in (d,e)");
+  EXPECT_EQ(exact("a,@id=b,@name=*"), "none");
 }
 
 TEST(Selector, SaysWhichRequirementFailed) {

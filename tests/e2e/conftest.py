@@ -52,6 +52,19 @@ def inside(pid, *args, timeout=120):
     return json.loads(done.stdout)
 
 
+@contextlib.contextmanager
+def serving_inside(pid, *args):
+    """A net.py server in a process's network namespace, for as long as the block lasts."""
+    command = ["nsenter", "-t", str(pid), "-n", "/usr/bin/python3", NET, *map(str, args)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout.readline().strip() == "ready"
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.communicate(timeout=10)
+
+
 def kernel_state(pid):
     """What nftables and links of ours a process's network namespace holds."""
     enter = ["nsenter", "-t", str(pid), "-n"]
@@ -77,17 +90,9 @@ class Container:
         """Runs a command of net.py in the container's network namespace; its answer is one JSON value."""
         return inside(self.pid, *args, timeout=timeout)
 
-    @contextlib.contextmanager
     def serving(self, *args):
         """A net.py server in the container's network namespace, for as long as the block lasts."""
-        command = ["nsenter", "-t", str(self.pid), "-n", "/usr/bin/python3", NET, *map(str, args)]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert server.stdout.readline().strip() == "ready"
-        try:
-            yield server
-        finally:
-            server.terminate()
-            server.communicate(timeout=10)
+        return serving_inside(self.pid, *args)
 
     def rtt(self, peer, count=5):
         """Round-trip times of UDP datagrams to a peer that echoes, in ms; None for those that were lost."""
@@ -192,10 +197,11 @@ def engine():
 
 
 class OwnEngine:
-    """A dockerd to be killed, in a network namespace of its own; its containers outlive it (--live-restore)."""
+    """A dockerd in a network namespace of its own, for what must not be done to the one that others use."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.folder = folder
+        self.options = options
         self.address = f"unix://{folder}/docker.sock"
         self.process = None
         # Holds the network namespace.
@@ -204,7 +210,7 @@ class OwnEngine:
         assert self.holder.stdout.readline().strip() == "ready"
 
     def start(self):
-        command = ["nsenter", "-t", str(self.holder.pid), "-n", "dockerd", "--live-restore", "-H", self.address,
+        command = ["nsenter", "-t", str(self.holder.pid), "-n", "dockerd", *self.options, "-H", self.address,
                    "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
                    "--pidfile", f"{self.folder}/pid"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(self.folder / "log").open("ab"))
@@ -228,16 +234,23 @@ class OwnEngine:
             run("umount", mount)
 
 
-@pytest.fixture
-def own_engine(monkeypatch):
-    """An engine for a test that kills it; it is the one that everybody means meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="entropy-engine-") as folder:
-        it = OwnEngine(pathlib.Path(folder))
-        monkeypatch.setenv("DOCKER_HOST", it.address)
+@contextlib.contextmanager
+def another_engine(*options):
+    """An engine that is the one that everybody means meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="entropy-engine-") as folder, pytest.MonkeyPatch.context() as patch:
+        it = OwnEngine(pathlib.Path(folder), *options)
+        patch.setenv("DOCKER_HOST", it.address)
         it.start()
         run(str(ROOT / "tools" / "test-image"), timeout=120)
         yield it
         it.stop()
+
+
+@pytest.fixture
+def own_engine():
+    """An engine for a test that kills it; its containers outlive it."""
+    with another_engine("--live-restore") as it:
+        yield it
 
 
 @pytest.fixture(scope="module")

@@ -215,12 +215,6 @@ def test_a_second_network_gets_the_fault_too(service, container):
         docker("network", "rm", network)
 
 
-def test_compose_services_are_selected_by_name(service, container):
-    container({"com.docker.compose.service": "db", "com.docker.compose.project": "shop"})
-    name = service.create("partition", "@service=db,@project=sh*")
-    service.wait_active(name)
-
-
 def test_protected_and_host_containers_are_never_touched(service, container):
     container({"test": "never", "entropy.protect": "true"})
     container({"test": "never"}, options=["--network", "host"])

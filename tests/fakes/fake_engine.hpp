@@ -32,6 +32,7 @@ struct FakeContainer {
   docker::ContainerSpec spec;
   std::string log;
   int exit_code = 0;  // when it dies
+  std::map<std::tuple<std::string, std::string, std::uint64_t>, Time> since;  // policy, failure, window that hold
 };
 
 class FakeEngine final : public docker::Engine {
@@ -64,6 +65,26 @@ class FakeEngine final : public docker::Engine {
     containers.erase(id);
     tell("destroy", id);
   }
+  // A Swarm of one manager, with a service that is not there yet or is another now.
+  void put_service(docker::SwarmService service) {
+    if (!swarm.manager) become({"active", true, "node1", {"node1"}});
+    const std::string id = service.id;
+    services[id] = std::move(service);
+    tell("update", id, "service");
+  }
+  void become(docker::SwarmNode node) {
+    swarm = std::move(node);
+    tell("update", swarm.id, "node");
+  }
+  std::string run_task(const std::string& service, const std::string& name) {
+    return run_container(name, {{"com.docker.swarm.service.id", service},
+                                {"com.docker.swarm.service.name", services.at(service).name},
+                                {"com.docker.swarm.task.name", name}});
+  }
+  void remove_service(const std::string& id) {
+    services.erase(id);
+    tell("remove", id, "service");
+  }
   void break_down(std::string why) {
     broken = std::move(why);
     events_end_.notify();
@@ -77,6 +98,8 @@ class FakeEngine final : public docker::Engine {
   }
 
   std::map<std::string, FakeContainer> containers;
+  std::map<std::string, docker::SwarmService> services;
+  docker::SwarmNode swarm = {"inactive", false, "", {}};
   std::string broken;  // not empty: every call fails with it
   bool injectors_answer = true;
   // What a container with an environment (as custom injectors have) says at its start, and then lives on with.
@@ -89,6 +112,7 @@ class FakeEngine final : public docker::Engine {
   docker::Task<docker::EngineInfo> info() override {
     docker::EngineInfo info;
     info.server_version = "20.10.24";
+    info.swarm = swarm;
     co_return info;
   }
   docker::Task<std::vector<docker::Container>> list_containers(bool all, std::vector<std::string>) override {
@@ -177,6 +201,14 @@ class FakeEngine final : public docker::Engine {
     if (checked) image_loaded_ = true;
     co_return checked;
   }
+  docker::Task<std::vector<docker::SwarmService>> list_services() override {
+    auto checked = check("services");
+    if (checked && !swarm.manager) checked = fail(ErrorCode::unavailable, "this node is not a swarm manager");
+    if (!checked) co_return fail(checked.error());
+    std::vector<docker::SwarmService> rows;
+    for (const auto& [id, service] : services) rows.push_back(service);
+    co_return rows;
+  }
   docker::Task<> events(std::function<void()> on_open, std::function<void(docker::Event)> on_event) override {
     const auto checked = check("events");
     if (!checked) co_return checked;
@@ -255,10 +287,10 @@ class FakeEngine final : public docker::Engine {
     tell("start", id);
     answer(it);
   }
-  void tell(const std::string& action, const std::string& id) {
+  void tell(const std::string& action, const std::string& id, std::string type = "container") {
     if (!on_event_) return;
     docker::Event event;
-    event.type = "container";
+    event.type = std::move(type);
     event.action = action;
     event.id = id;
     on_event_(std::move(event));
@@ -285,12 +317,16 @@ class FakeEngine final : public docker::Engine {
     if (newest == nullptr) return;
     program::State state{newest->revision, std::string(version), "userspace", false, true, true, {}, ""};
     const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+    const auto held = std::exchange(it.since, {});
     for (const auto& entry : newest->entries) {
       const auto window = policy::window_at(entry.schedule, now);
       if (!window || !policy::is_hit(entry.schedule, entry.policy, entry.target, window->index)) continue;
       for (const auto& failure : entry.failures) {
-        state.active.push_back({entry.policy, entry.target, std::string(failure::name_of(failure)), window->index,
-                                window->begin, window->end, now});
+        const std::string name(failure::name_of(failure));
+        const auto before = held.find({entry.policy, name, window->index});
+        const Time started = before == held.end() ? now : before->second;
+        it.since[{entry.policy, name, window->index}] = started;
+        state.active.push_back({entry.policy, entry.target, name, window->index, window->begin, window->end, started});
       }
     }
     state.clean = state.active.empty();

@@ -31,6 +31,9 @@ void check(std::string_view input) {
     require(containers->size() == answer->get_array().size());
     for (const auto& container : *containers) check_container(container);
   }
+  if (const auto services = docker::decode_services(*answer); understood(services)) {
+    for (const auto& service : *services) require(!service.id.empty());
+  }
   if (const auto details = docker::decode_details(*answer); understood(details)) check_container(details->container);
   if (const auto id = docker::decode_created(*answer); understood(id)) require(!id->empty());
   understood(docker::decode_info(*answer));

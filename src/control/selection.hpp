@@ -1,0 +1,35 @@
+// Whom selectors select, for many selectors over the same containers.
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/plan.hpp"
+
+namespace entropy::control {
+
+// What the selectors ask for by exact values is looked up in tables, made in one walk over the containers; every
+// container is compared only with a selector that has nothing but globs and negations. Refers to what it is made of.
+class Selection {
+ public:
+  Selection(const std::vector<ObservedContainer>& containers, const std::vector<policy::Record>& policies);
+
+  // In the order in which they were observed. Of one of the policies' selectors.
+  std::vector<const ObservedContainer*> of(const policy::Selector& selector) const;
+
+ private:
+  using Found = std::vector<const ObservedContainer*>;
+  using Table = std::unordered_map<std::string_view, Found>;  // by value
+
+  void add_labels(const ObservedContainer& container);
+  void add_attributes(const ObservedContainer& container);
+  Found candidates(const policy::Requirement& exact) const;
+
+  const std::vector<ObservedContainer>& containers_;
+  std::map<std::string_view, Table> labels_;  // by the key, as in the selectors
+  std::map<policy::Attribute, Table> attributes_;
+};
+
+}  // namespace entropy::control
