@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "control/namespaces.hpp"
 #include "control/plan.hpp"
 
 namespace entropy::control {

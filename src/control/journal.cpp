@@ -30,6 +30,11 @@ store::FaultRecord record_of(const std::string& endpoint, const program::Fault& 
   return record;
 }
 
+bool is_of(const store::FaultRecord& record, const std::string& endpoint, const program::Fault& fault) {
+  return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
+         std::tie(endpoint, fault.policy, fault.target, fault.failure, fault.window);
+}
+
 }  // namespace
 
 const std::string& Journal::injector_of(const Key& key) { return std::get<5>(key); }
@@ -113,10 +118,7 @@ void Journal::fault_event(std::string type, const store::FaultRecord& record, bo
 // What a former service left open and this injector still holds.
 bool Journal::claim(const Key& key, const program::Fault& fault) {
   const auto same = [&](const Open& entry) {
-    const store::FaultRecord& record = entry.record;
-    return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
-               std::tie(std::get<0>(key), fault.policy, fault.target, fault.failure, fault.window) &&
-           record.started == fault.started;
+    return is_of(entry.record, std::get<0>(key), fault) && entry.record.started == fault.started;
   };
   const auto found = std::ranges::find_if(unclaimed_, same);
   if (found == unclaimed_.end()) return false;
@@ -233,12 +235,13 @@ void Journal::ended(const Source& source, const program::FaultEnded& report) {
 
 void Journal::finished(const Source& source, const program::Fault& fault, store::Outcome outcome,
                        const std::string& message) {
-  close(key_of(source.endpoint, fault), clock_.now(), outcome, message);
+  close(key_of(source, fault), clock_.now(), outcome, message);
 }
 
-std::optional<Time> Journal::open_since(const std::string& endpoint, const program::Fault& fault) const {
-  const auto found = open_.find(key_of(endpoint, fault));
-  return found == open_.end() ? std::nullopt : found->second.record.started;
+std::optional<Time> Journal::left_open_since(const std::string& endpoint, const program::Fault& fault) const {
+  const auto found =
+      std::ranges::find_if(unclaimed_, [&](const Open& entry) { return is_of(entry.record, endpoint, fault); });
+  return found == unclaimed_.end() ? std::nullopt : found->record.started;
 }
 
 void Journal::failed(const Source& source, const program::FaultFailed& report) {

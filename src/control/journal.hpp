@@ -37,8 +37,8 @@ class Journal {
   void failed(const Source& source, const program::FaultFailed& report);
   // The same of a fault that no injector of ours measures.
   void finished(const Source& source, const program::Fault& fault, store::Outcome outcome, const std::string& message);
-  // Since when a fault holds that is open, maybe from before a restart of the service.
-  std::optional<Time> open_since(const std::string& endpoint, const program::Fault& fault) const;
+  // Since when a fault holds that a former service has left open and nobody has claimed yet.
+  std::optional<Time> left_open_since(const std::string& endpoint, const program::Fault& fault) const;
   // What faults that still hold have done so far.
   void progress(const Source& source, const std::vector<program::Progress>& faults);
   // The same row with what is known by now.

@@ -31,7 +31,7 @@ struct FakeContainer {
   bool answers = true;
   docker::ContainerSpec spec;
   std::string log;
-  int exit_code = 0;  // when it dies
+  int exit_code = 0;                                                          // when it dies
   std::map<std::tuple<std::string, std::string, std::uint64_t>, Time> since;  // policy, failure, window that hold
 };
 
