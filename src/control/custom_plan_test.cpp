@@ -180,6 +180,13 @@ TEST_F(CustomPlanTest, MembersOfANamespaceShareARun) {
   EXPECT_THAT(actions(), ElementsAre("create db 0"));
 }
 
+TEST_F(CustomPlanTest, OnlyThosePickedTakePart) {
+  observed.containers.push_back(container("db2"));
+  EXPECT_EQ(actions().size(), 2U);
+  desired.policies[0].policy.pick.count = 1;
+  EXPECT_EQ(actions().size(), 1U);
+}
+
 TEST_F(CustomPlanTest, ProtectionAndAllowedFailuresHoldForThemToo) {
   observed.containers[0].container.labels["entropy.allow"] = "latency";
   EXPECT_THAT(actions(), IsEmpty());
