@@ -4,13 +4,16 @@
 
 #include <variant>
 
+#include "failure/corrupt.hpp"
+#include "failure/duplicate.hpp"
 #include "failure/latency.hpp"
 #include "failure/loss.hpp"
 #include "failure/partition.hpp"
+#include "failure/rate.hpp"
 #include "failure/reorder.hpp"
 
 namespace entropy::failure {
 
-using Failure = std::variant<Latency, Loss, Reorder, Partition>;
+using Failure = std::variant<Latency, Loss, Reorder, Partition, Duplicate, Corrupt, RateLimit>;
 
 }  // namespace entropy::failure

@@ -20,11 +20,11 @@ TEST(Failure, ReadsParameters) {
   EXPECT_EQ(value.delay, Duration(250ms));
   EXPECT_EQ(value.jitter, Duration(50ms));
   EXPECT_EQ(value.distribution, Distribution::normal);
-  EXPECT_EQ(value.direction, Direction::egress);
+  EXPECT_EQ(value.filter.direction, Direction::egress);
 }
 
 TEST(Failure, PartitionCutsBothWaysByDefault) {
-  EXPECT_EQ(std::get<Partition>(*parse("partition", {})).direction, Direction::both);
+  EXPECT_EQ(std::get<Partition>(*parse("partition", {})).filter.direction, Direction::both);
 }
 
 TEST(Failure, KnowsAliases) {
