@@ -1,5 +1,5 @@
 // What can go wrong with a target's network: plain values. To add a failure: a struct with its `fields` in a pair of
-// files beside this one, an alternative of `Failure`, a row in catalogue.cpp, an arm in injector/merge.cpp, tests.
+// files beside this one, an alternative of `Failure`, a row in catalogue.cpp, an arm in injector/effects.cpp, tests.
 #pragma once
 
 #include <variant>

@@ -23,6 +23,9 @@ Result<> flatten(failure::Params& params, const std::string& name, const json::v
     return {};
   }
   if (const auto* array = value.if_array(); array != nullptr && !name.empty()) {
+    if (array->empty()) {
+      return fail(ErrorCode::invalid, concat("parameter ", quoted(name), ": the list is empty; leave it out for all"));
+    }
     for (const auto& entry : *array) {
       const auto text = scalar_text(entry);
       if (!text) return fail(ErrorCode::invalid, concat("parameter ", quoted(name), ": ", text.error().message));
