@@ -70,7 +70,8 @@ TEST(RateValue, HasAUnit) {
   EXPECT_EQ(parse_rate("10mbit")->bits, 10'000'000U);
   EXPECT_EQ(parse_rate("1.5Mbit")->bits, 1'500'000U);
   EXPECT_EQ(parse_rate("512kbit")->bits, 512'000U);
-  for (const auto* text : {"10", "", "mbit", "10mbps", "-1mbit", "1e9gbit", "99999999gbit"}) EXPECT_FALSE(parse_rate(text)) << text;
+  for (const auto* text : {"10", "", "mbit", "10mbps", "-1mbit", "1e9gbit", "99999999gbit"})
+    EXPECT_FALSE(parse_rate(text)) << text;
   for (const auto* text : {"10mbit", "1500kbit", "1gbit", "7bit"}) EXPECT_EQ(to_string(*parse_rate(text)), text);
 }
 

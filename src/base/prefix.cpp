@@ -11,8 +11,9 @@ namespace {
 constexpr unsigned bits_of(bool ipv6) { return ipv6 ? 128 : 32; }
 
 std::unexpected<Error> bad_prefix(std::string_view text) {
-  return fail(ErrorCode::invalid, concat(quoted(text), " is neither an address nor a network: write 10.0.0.3, "
-                                                       "10.0.0.0/24, fd00::1 or fd00::/8"));
+  return fail(ErrorCode::invalid, concat(quoted(text),
+                                         " is neither an address nor a network: write 10.0.0.3, "
+                                         "10.0.0.0/24, fd00::1 or fd00::/8"));
 }
 
 void clear_beyond(Prefix& prefix) {

@@ -183,8 +183,9 @@ std::string print_multiple(std::uint64_t count, std::span<const Multiple> known,
 Result<Rate> parse_rate(std::string_view text) {
   const auto bits = parse_multiple(text, rate_units, 0);
   if (!bits) {
-    return fail(ErrorCode::invalid, concat(quoted(text), " is not a rate: use bit, kbit, mbit or gbit (a second), as "
-                                                         "in \"512kbit\" or \"10mbit\""));
+    return fail(ErrorCode::invalid, concat(quoted(text),
+                                           " is not a rate: use bit, kbit, mbit or gbit (a second), as "
+                                           "in \"512kbit\" or \"10mbit\""));
   }
   return Rate{*bits};
 }

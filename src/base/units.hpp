@@ -39,7 +39,8 @@ struct Rate {
 Result<Rate> parse_rate(std::string_view text);
 std::string to_string(Rate rate);
 
-// Bytes: "1500", "64KiB", "1.5MiB", "10kB"; k, M and G are powers of 1000, Ki, Mi and Gi of 1024; the B may be left out.
+// Bytes: "1500", "64KiB", "1.5MiB", "10kB"; k, M and G are powers of 1000, Ki, Mi and Gi of 1024; the B may be left
+// out.
 struct Size {
   std::uint64_t bytes = 0;
   auto operator<=>(const Size&) const = default;

@@ -1,4 +1,5 @@
-// Addresses of hosts that are no containers, as the manager's own resolver knows them; looked up again from time to time.
+// Addresses of hosts that are no containers, as the manager's own resolver knows them; looked up again from time to
+// time.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

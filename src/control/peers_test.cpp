@@ -43,7 +43,8 @@ class PeersTest : public testing::Test {
                             container("safe", "10.0.0.5", {{"service", "db"}, {"entropy.protect", "true"}})};
     observed_.containers[1].container.networks.push_back({"back", "10.1.0.3", "fd00::3"});
   }
-  std::vector<std::string> resolved(const std::string& text, std::size_t target = 0, const std::string& list = "peers") {
+  std::vector<std::string> resolved(const std::string& text, std::size_t target = 0,
+                                    const std::string& list = "peers") {
     const auto policy = policy_with({{list, text}});
     const Index index(observed_);
     const auto all = PeerResolver(policy, index).for_target(observed_.containers.at(target));
@@ -89,7 +90,8 @@ TEST_F(PeersTest, OtherEnginesAreOtherNetworksUnlessSwarmJoinsThem) {
 
 TEST_F(PeersTest, NamesOfNoContainerAreToBeLookedUp) {
   policy::Record record;
-  record.policy = policy_with({{"peers", "db-1"}, {"peers", "example.com"}, {"exclude", "other.example"}, {"peers", "service=db"}});
+  record.policy =
+      policy_with({{"peers", "db-1"}, {"peers", "example.com"}, {"exclude", "other.example"}, {"peers", "service=db"}});
   EXPECT_THAT(host_names({record}, observed_), ElementsAre("example.com", "other.example"));
   record.policy.running = false;
   EXPECT_THAT(host_names({record}, observed_), IsEmpty());

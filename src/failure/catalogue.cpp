@@ -47,7 +47,8 @@ template <class F>
 void refuse_repeated(const Params& params, std::vector<FieldError>& errors) {
   for (std::size_t i = 0; i < params.size(); ++i) {
     const auto same_key = [&](const auto& other) { return other.first == params[i].first; };
-    if (!is_list<F>(params[i].first) && std::any_of(params.begin(), params.begin() + static_cast<std::ptrdiff_t>(i), same_key)) {
+    if (!is_list<F>(params[i].first) &&
+        std::any_of(params.begin(), params.begin() + static_cast<std::ptrdiff_t>(i), same_key)) {
       errors.push_back({concat(F::name, ".", params[i].first), "is given twice"});
     }
   }
@@ -73,9 +74,8 @@ template <class F>
 Kind make_kind(std::vector<std::string> aliases, std::string description) {
   Kind kind{std::string(F::name), std::move(aliases), std::move(description), {}, &parse_as<F>};
   for (const auto& each : F::fields()) {
-    kind.parameters.push_back({std::string(each.name), each.type(),
-                               each.required ? "" : join(each.print(F{}), ","), each.required, each.list,
-                               std::string(each.description)});
+    kind.parameters.push_back({std::string(each.name), each.type(), each.required ? "" : join(each.print(F{}), ","),
+                               each.required, each.list, std::string(each.description)});
   }
   return kind;
 }

@@ -13,8 +13,9 @@ const std::vector<Field<Corrupt>>& Corrupt::fields() {
 Result<> Corrupt::check() const {
   if (percent.value == 0) return fail(ErrorCode::invalid, "corrupting 0 does nothing: give a percent, as in 1%");
   if (correlation.value != 0) {
-    return fail(ErrorCode::invalid, "correlated corruption is not offered: netem's gives a wrong rate; leave "
-                                    "correlation out");
+    return fail(ErrorCode::invalid,
+                "correlated corruption is not offered: netem's gives a wrong rate; leave "
+                "correlation out");
   }
   return {};
 }

@@ -13,8 +13,9 @@ const std::vector<Field<Duplicate>>& Duplicate::fields() {
 Result<> Duplicate::check() const {
   if (percent.value == 0) return fail(ErrorCode::invalid, "duplicating 0 does nothing: give a percent, as in 10%");
   if (correlation.value != 0) {
-    return fail(ErrorCode::invalid, "correlated duplication is not offered: netem's gives a wrong rate; leave "
-                                    "correlation out");
+    return fail(ErrorCode::invalid,
+                "correlated duplication is not offered: netem's gives a wrong rate; leave "
+                "correlation out");
   }
   return {};
 }

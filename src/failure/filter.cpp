@@ -40,9 +40,9 @@ Result<Peer> Value<Peer>::read(std::string_view text) {
   Peer peer{std::string(trim(text))};
   if (peer.text.size() > longest_entry) return fail(ErrorCode::invalid, "an entry is longer than 1024 characters");
   if (kind_of(peer) == PeerKind::name && !is_name(peer.text)) {
-    return fail(ErrorCode::invalid,
-                concat(quoted(peer.text), " is no selector (service=db), address (10.0.0.3), network (10.0.0.0/24) or "
-                                          "name (db); give each entry of its own"));
+    return fail(ErrorCode::invalid, concat(quoted(peer.text),
+                                           " is no selector (service=db), address (10.0.0.3), network (10.0.0.0/24) or "
+                                           "name (db); give each entry of its own"));
   }
   return peer;
 }

@@ -17,8 +17,8 @@ Result<> check_models(const Loss& loss) {
   if (markov == Markov{}) return {};
   if (!markov.p13) return fail(ErrorCode::invalid, "model.markov needs p13, the chance that a burst of losses begins");
   const double from_1 = markov.p13->value + markov.p14.value_or(Percent{0}).value;
-  const double from_3 = markov.p31.value_or(Percent{100 - markov.p13->value}).value +
-                        markov.p32.value_or(Percent{0}).value;
+  const double from_3 =
+      markov.p31.value_or(Percent{100 - markov.p13->value}).value + markov.p32.value_or(Percent{0}).value;
   if (from_1 == 0) return fail(ErrorCode::invalid, "model.markov loses nothing: give p13 or p14");
   if (from_1 > 100 || from_3 > 100) {
     return fail(ErrorCode::invalid, "the chances of model.markov to leave a state (p13 + p14, p31 + p32) exceed 100%");

@@ -19,7 +19,8 @@ Result<> RateLimit::check() const {
   constexpr Size longest_burst{256 << 20};
   constexpr std::uint32_t most_overhead = 10'000;
   if (rate < slowest || rate > fastest) {
-    return fail(ErrorCode::invalid, "the rate is at least 8kbit and at most 100gbit; to let nothing pass, use partition");
+    return fail(ErrorCode::invalid,
+                "the rate is at least 8kbit and at most 100gbit; to let nothing pass, use partition");
   }
   if (burst && (*burst < shortest_burst || *burst > longest_burst)) {
     return fail(ErrorCode::invalid, "the burst is at least 2000 bytes, more than a packet, and at most 256MiB");

@@ -193,9 +193,7 @@ void Faults::plan_retry() {
   }
 }
 
-std::vector<std::string> Faults::explanation() const {
-  return explain(parts_, join(backend_.interfaces(), ","));
-}
+std::vector<std::string> Faults::explanation() const { return explain(parts_, join(backend_.interfaces(), ",")); }
 
 std::string Faults::held_text() { return concat(join(backend_.interfaces(), ","), ": ", describe(*applied_)); }
 

@@ -291,7 +291,9 @@ TEST_F(InjectorTest, EveryWindowMayFailAnew) {
 
 TEST_F(InjectorTest, ABadFaultDoesNotTakeTheGoodOnesWithIt) {
   backend_.refuses = [](const kernel::State& state) {
-    return state.egress.any([](const kernel::Effect& effect) { return effect.loss > 0; }) ? std::optional(Error{ErrorCode::unsupported, "no loss here", {}}) : std::nullopt;
+    return state.egress.any([](const kernel::Effect& effect) { return effect.loss > 0; })
+               ? std::optional(Error{ErrorCode::unsupported, "no loss here", {}})
+               : std::nullopt;
   };
   auto cut = every_ten_seconds("cut", {make_failure("partition", {})});
   go_to(epoch);

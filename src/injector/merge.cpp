@@ -133,16 +133,15 @@ Result<std::vector<Merged>> merge_direction(const std::vector<Part>& parts, fail
     const auto all = *overlaps;
     std::erase_if(*overlaps, [&](const Overlap& overlap) { return is_within_narrower(overlap, all); });
     // Whoever fits many filters fits each of them as well: the narrower goes first.
-    std::ranges::sort(*overlaps, {}, [](const Overlap& each) {
-      return std::pair(-std::popcount(each.filters), each.filters);
-    });
+    std::ranges::sort(*overlaps, {},
+                      [](const Overlap& each) { return std::pair(-std::popcount(each.filters), each.filters); });
   }
   if (!overlaps || overlaps->size() > kernel::most_classes) {
-    return fail(ErrorCode::unsupported,
-                concat(filters.size(), " filters of faults at once overlap in ",
-                       overlaps ? concat(overlaps->size()) : std::string("too many"),
-                       " ways: the kernel can tell ", kernel::most_classes,
-                       " apart (let policies have the same peers and ports, or not overlap in time)"));
+    return fail(
+        ErrorCode::unsupported,
+        concat(filters.size(), " filters of faults at once overlap in ",
+               overlaps ? concat(overlaps->size()) : std::string("too many"), " ways: the kernel can tell ",
+               kernel::most_classes, " apart (let policies have the same peers and ports, or not overlap in time)"));
   }
   for (const auto& overlap : *overlaps) {
     Merged merged{{"", overlap.match, {}}, {}};
@@ -161,8 +160,8 @@ Result<std::vector<Merged>> merge_direction(const std::vector<Part>& parts, fail
 
 std::string explain_class(const Merged& merged, bool egress, const std::string& interfaces) {
   const Match& match = merged.whole.match;
-  std::string line = concat(match.interfaces.empty() ? interfaces : join(match.interfaces, ","),
-                            egress ? " egress" : " ingress");
+  std::string line =
+      concat(match.interfaces.empty() ? interfaces : join(match.interfaces, ","), egress ? " egress" : " ingress");
   if (const std::string whom = to_string(match, egress); !whom.empty()) append(line, concat(" ", whom));
   std::vector<std::string> causes;
   for (const auto* part : merged.parts) {
@@ -187,8 +186,8 @@ std::string describe_traffic(const kernel::Traffic& traffic, bool egress) {
 
 Result<kernel::State> merge(const std::vector<Part>& parts) {
   kernel::State state;
-  for (const auto& [direction, traffic] : {std::pair{failure::Direction::egress, &state.egress},
-                                           std::pair{failure::Direction::ingress, &state.ingress}}) {
+  for (const auto& [direction, traffic] :
+       {std::pair{failure::Direction::egress, &state.egress}, std::pair{failure::Direction::ingress, &state.ingress}}) {
     auto classes = merge_direction(parts, direction);
     if (!classes) return fail(std::move(classes.error()));
     for (auto& each : *classes) traffic->classes.push_back(std::move(each.whole));

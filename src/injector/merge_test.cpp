@@ -114,12 +114,9 @@ TEST(Overlap, ANarrowFilterWithinAWideOneGoesFirst) {
 
 TEST(Overlap, FiltersWithoutCommonPacketsMakeAClassEach) {
   const std::vector<std::pair<failure::Params, failure::Params>> apart = {
-      {{{"peers", "10.0.0.3"}}, {{"peers", "10.0.0.4"}}},
-      {{{"peers", "10.0.0.0/24"}}, {{"peers", "fd00::/8"}}},
-      {{{"protocol", "tcp"}}, {{"protocol", "udp"}}},
-      {{{"protocol", "icmp"}}, {{"ports", "80"}}},
-      {{{"interfaces", "eth0"}}, {{"interfaces", "eth1"}}},
-      {{{"peers", "10.0.0.0/24"}}, {{"exclude", "10.0.0.0/8"}}}};
+      {{{"peers", "10.0.0.3"}}, {{"peers", "10.0.0.4"}}},   {{{"peers", "10.0.0.0/24"}}, {{"peers", "fd00::/8"}}},
+      {{{"protocol", "tcp"}}, {{"protocol", "udp"}}},       {{{"protocol", "icmp"}}, {{"ports", "80"}}},
+      {{{"interfaces", "eth0"}}, {{"interfaces", "eth1"}}}, {{{"peers", "10.0.0.0/24"}}, {{"exclude", "10.0.0.0/8"}}}};
   for (auto [a, b] : apart) {
     a.emplace_back("percent", "1");
     b.emplace_back("percent", "2");

@@ -25,7 +25,8 @@ AddressRanges normal(AddressRanges ranges) {
   std::ranges::sort(ranges, {}, &AddressRange::first);
   AddressRanges joined;
   for (const auto& range : ranges) {
-    const bool touches = !joined.empty() && (range.first <= joined.back().last || range.first - 1 == joined.back().last);
+    const bool touches =
+        !joined.empty() && (range.first <= joined.back().last || range.first - 1 == joined.back().last);
     if (touches) {
       joined.back().last = std::max(joined.back().last, range.last);
     } else {

@@ -112,8 +112,7 @@ Rules pass_group_traffic(Family family) {
     return {rule("broadcast", {destination_type_is(RTN_BROADCAST), accept}),
             rule("multicast", {destination_type_is(RTN_MULTICAST), accept})};
   }
-  const Expressions to_group = {nft::LoadPayload{NFT_PAYLOAD_NETWORK_HEADER, 24, 1},
-                                nft::Compare{NFT_CMP_EQ, {0xff}}};
+  const Expressions to_group = {nft::LoadPayload{NFT_PAYLOAD_NETWORK_HEADER, 24, 1}, nft::Compare{NFT_CMP_EQ, {0xff}}};
   return {rule("multicast", {to_group, accept})};
 }
 
@@ -143,9 +142,8 @@ bool holds_in(Holder holder, const Effect& effect, const Surroundings& around) {
 // The hook of a direction in which the packets of a class are counted as seen: the first in which it works, where
 // copied packets would else count twice; of what arrives the first anyway.
 Stage counting_stage(const Effect& effect, Direction direction, const Surroundings& around) {
-  const auto stages = direction == Direction::egress
-                          ? std::array{Stage::output, Stage::postrouting, Stage::egress}
-                          : std::array{Stage::ingress, Stage::input, Stage::arrived};
+  const auto stages = direction == Direction::egress ? std::array{Stage::output, Stage::postrouting, Stage::egress}
+                                                     : std::array{Stage::ingress, Stage::input, Stage::arrived};
   const auto first = std::ranges::find_if(stages, [&](Stage stage) { return has_work(stage, effect, around); });
   return first == stages.end() ? stages.front() : *first;
 }

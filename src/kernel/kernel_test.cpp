@@ -46,8 +46,9 @@ Match to_peers(std::vector<Prefix> peers) {
 }
 
 std::vector<Match> matches() {
-  std::vector<Match> all = {to_peers({*parse_prefix("10.0.0.3")}), to_peers({*parse_prefix("fd00::/8")}),
-                            to_peers({*parse_prefix("10.0.0.0/24"), *parse_prefix("10.0.2.1"), *parse_prefix("fd00::1")})};
+  std::vector<Match> all = {
+      to_peers({*parse_prefix("10.0.0.3")}), to_peers({*parse_prefix("fd00::/8")}),
+      to_peers({*parse_prefix("10.0.0.0/24"), *parse_prefix("10.0.2.1"), *parse_prefix("fd00::1")})};
   Match ports;
   ports.ports = {{{80, 80}, {8000, 8010}}, {{80, 80}}};
   all.push_back(ports);

@@ -24,7 +24,7 @@ PortRanges joined(PortRanges ranges);
 enum class Transport { any, tcp, udp, icmp };  // icmp: of either IP version
 
 struct Match {
-  Addresses peers = {};              // of the other end: the destination of egress, the source of ingress
+  Addresses peers = {};                // of the other end: the destination of egress, the source of ingress
   std::vector<PortRanges> ports = {};  // of each list the source's or the destination's port of TCP or UDP is one
   Transport transport = Transport::any;
   std::vector<std::string> interfaces = {};  // in order; empty: all

@@ -77,8 +77,7 @@ Result<> NetemBackend::become(const State& wanted) {
 Result<std::vector<tc::Qdisc>> NetemBackend::qdiscs_for(const State& wanted) {
   std::vector<tc::Qdisc> all;
   for (const auto& link : found_) {
-    const auto egress =
-        kernel::qdiscs_for(wanted.egress, surroundings_.egress_slots, link.index, losing_of_egress());
+    const auto egress = kernel::qdiscs_for(wanted.egress, surroundings_.egress_slots, link.index, losing_of_egress());
     if (!egress) return fail(egress.error());
     all.insert(all.end(), egress->begin(), egress->end());
   }

@@ -89,9 +89,7 @@ Netem losing_by(const LossModel& model) {
   return netem;
 }
 
-tc::Tbf slowing(const RateCap& rate) {
-  return {rate.bits / 8, burst_of(rate), queue_of(rate), rate.overhead};
-}
+tc::Tbf slowing(const RateCap& rate) { return {rate.bits / 8, burst_of(rate), queue_of(rate), rate.overhead}; }
 
 std::uint32_t handle_of(unsigned slot, std::size_t position) {
   return first_netem + static_cast<std::uint32_t>(slot * most_in_chain + position) * handle_step;
@@ -158,15 +156,16 @@ Result<std::vector<Options>> chain_for(const Effect& effect, Losing losing) {
   for (const auto& reorder : effect.reorders) chain.emplace_back(reordering(reorder));
   if (chain.empty() && effect.holds_packets() && !effect.rate) chain.emplace_back(idle());
   if (chain.size() >= most_in_chain) {
-    return fail(ErrorCode::unsupported, concat(chain.size(), " delays with jitter, reorders and models of loss at "
-                                                             "once: netem can nest ", most_in_chain - 1));
+    return fail(ErrorCode::unsupported, concat(chain.size(),
+                                               " delays with jitter, reorders and models of loss at "
+                                               "once: netem can nest ",
+                                               most_in_chain - 1));
   }
   if (effect.rate) chain.emplace_back(slowing(*effect.rate));
   return chain;
 }
 
-Result<std::vector<Qdisc>> qdiscs_for(const Traffic& traffic, const Slots& slots, std::uint32_t device,
-                                      Losing losing) {
+Result<std::vector<Qdisc>> qdiscs_for(const Traffic& traffic, const Slots& slots, std::uint32_t device, Losing losing) {
   std::vector<Qdisc> qdiscs;
   for (std::size_t i = 0; i < traffic.classes.size(); ++i) {
     const auto chain = chain_for(traffic.classes[i].effect, losing);
@@ -239,9 +238,8 @@ QdiscChanges qdisc_changes(const std::vector<Qdisc>& kernel, const std::vector<Q
 }
 
 bool holds_any(const std::vector<Qdisc>& kernel, std::uint32_t device) {
-  return std::ranges::any_of(kernel, [&](const Qdisc& qdisc) {
-    return qdisc.device == device && slot_of(qdisc) && qdisc.holding > 0;
-  });
+  return std::ranges::any_of(
+      kernel, [&](const Qdisc& qdisc) { return qdisc.device == device && slot_of(qdisc) && qdisc.holding > 0; });
 }
 
 namespace {

@@ -87,7 +87,8 @@ TEST(Tc, WhatWeDontAskForIsNotTakenForOurs) {
   const auto doubling = tc::decode_qdiscs(bytes);
   ASSERT_EQ(doubling.size(), 1u);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(doubling[0].options));
-  EXPECT_THAT(*difference({wanted.front(), doubling[0]}, wanted), HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
+  EXPECT_THAT(*difference({wanted.front(), doubling[0]}, wanted),
+              HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
 }
 
 void decode_all(View bytes) {

@@ -127,7 +127,8 @@ Result<> PacketQueues::prepare(std::uint16_t queue, QueueMode mode) {
   if (known != prepared_.end() && known->second == mode) return {};
   const auto configured = configure(queue, mode, known == prepared_.end());
   if (!configured) return fail(configured.error());
-  if (*configured != 0) return fail(errno_error(concat("can't get packets from the kernel's queue ", queue), *configured));
+  if (*configured != 0)
+    return fail(errno_error(concat("can't get packets from the kernel's queue ", queue), *configured));
   prepared_.insert_or_assign(queue, mode);
   return {};
 }

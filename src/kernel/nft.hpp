@@ -173,8 +173,8 @@ void begin_batch(Writer& out);
 void end_batch(Writer& out);
 void add_table(Writer& out, Family family, std::string_view table);  // owned by the sending socket; not if it is there
 void delete_table(Writer& out, Family family, std::string_view table);
-void add_set(Writer& out, Family family, std::string_view table, const Set& set);       // without its elements
-void add_elements(Writer& out, Family family, std::string_view table, const Set& set);  // what is there stays
+void add_set(Writer& out, Family family, std::string_view table, const Set& set);           // without its elements
+void add_elements(Writer& out, Family family, std::string_view table, const Set& set);      // what is there stays
 void delete_set(Writer& out, Family family, std::string_view table, std::string_view set);  // that no rule uses
 // Gives every element its full time again, or takes it out, whether or not it has faded.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set);

@@ -27,8 +27,10 @@ bool ipv6_available() { return static_cast<bool>(Fd(::socket(AF_INET6, SOCK_DGRA
 Result<> OwningBackend::apply(const State& wanted) {
   for (const auto* traffic : {&wanted.egress, &wanted.ingress}) {
     if (traffic->classes.size() <= most_classes) continue;
-    return fail(ErrorCode::unsupported, concat(traffic->classes.size(), " classes of traffic in one direction: "
-                                                                        "there can be ", most_classes));
+    return fail(ErrorCode::unsupported, concat(traffic->classes.size(),
+                                               " classes of traffic in one direction: "
+                                               "there can be ",
+                                               most_classes));
   }
   const State state = canonical(wanted);
   auto done = state.empty() ? clear_all() : establish(state);

@@ -46,7 +46,8 @@ class TableBuilder {
     while (count > 0 && !has_work(stage, traffic.classes[count - 1].effect, around_)) --count;
     if (count == 0) return;
     base.rules = prelude(stage, table_.family, traffic, around_);
-    for (std::size_t i = 0; i < count; ++i) dispatch(stage, base, traffic.classes[i], i < slots.size() ? slots[i] : static_cast<unsigned>(i));
+    for (std::size_t i = 0; i < count; ++i)
+      dispatch(stage, base, traffic.classes[i], i < slots.size() ? slots[i] : static_cast<unsigned>(i));
     table_.chains.push_back(std::move(base));
   }
 
@@ -70,12 +71,13 @@ class TableBuilder {
     constexpr std::size_t longest_comment = 100;
     for (auto& alternative : fits.alternatives) {
       alternative.push_back(works ? nft::Expression(nft::Goto{chain}) : nft::Expression(nft::Verdict{NF_ACCEPT}));
-      base.rules.push_back({concat("class ", std::string_view(each.name).substr(0, longest_comment)),
-                            std::move(alternative)});
+      base.rules.push_back(
+          {concat("class ", std::string_view(each.name).substr(0, longest_comment)), std::move(alternative)});
     }
     if (!works || fits.alternatives.empty()) return;
     if (std::ranges::find(table_.chains, chain, &Chain::name) != table_.chains.end()) return;
-    table_.chains.push_back({chain, nft::no_hook, 0, {}, class_rules(stage, table_.family, each.effect, slot, around_)});
+    table_.chains.push_back(
+        {chain, nft::no_hook, 0, {}, class_rules(stage, table_.family, each.effect, slot, around_)});
   }
 
   static bool is_on(const std::string& device, const Match& match) {

@@ -9,9 +9,9 @@
 // held, marked with one bit that is taken off again, and the original goes at once to `lo`, which drops it silently.
 // Datagrams that have to be fragmented are held themselves: the kernel gets the memory accounts of such a copy wrong
 // (seen on 6.18: truesize below zero), and then no fragment at all is put together on the other side of a veth.
-// Duplicates are made by nftables' `dup` as well: of what leaves in postrouting, of what arrives at the very end, sent to
-// its own destination over `lo`, where no route is looked up for it again.
-// Everything else that takes packets away sits in the netdev hooks, where the sender sees no error.
+// Duplicates are made by nftables' `dup` as well: of what leaves in postrouting, of what arrives at the very end, sent
+// to its own destination over `lo`, where no route is looked up for it again. Everything else that takes packets away
+// sits in the netdev hooks, where the sender sees no error.
 //
 // Kernels before 5.16 have no egress hook. There the netem backend classifies in postrouting, and its qdiscs lose what
 // is to be lost of egress.
@@ -63,12 +63,12 @@ struct Surroundings {
   std::vector<std::string> interfaces;  // all that faults act on; never `lo`
   std::uint32_t loopback_index = 1;
   std::uint32_t smallest_mtu = 1500;  // of the interfaces
-  std::uint16_t egress_queue = 0;  // of the class in slot 0; the others follow
+  std::uint16_t egress_queue = 0;     // of the class in slot 0; the others follow
   std::uint16_t ingress_queue = 0;
   bool native_queue = false;  // the kernel has nftables' queue expression
   bool ipv6 = true;
   Holder holder = Holder::queues;
-  std::uint32_t held_class = 0;  // of slot 0, with qdiscs; the others follow
+  std::uint32_t held_class = 0;      // of slot 0, with qdiscs; the others follow
   std::uint32_t ingress_device = 0;  // its index, with qdiscs
   bool egress_hook = true;           // the kernel has it; without it packets are held by qdiscs
   Slots egress_slots = {};

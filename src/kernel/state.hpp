@@ -57,7 +57,7 @@ using LossModel = std::variant<GilbertElliott, Markov>;
 // No more than so many bits a second. What would wait too long gets lost.
 struct RateCap {
   std::uint64_t bits = 0;
-  std::uint32_t burst = 0;  // bytes that may pass at once; 0: see `burst_of`
+  std::uint32_t burst = 0;     // bytes that may pass at once; 0: see `burst_of`
   std::uint32_t overhead = 0;  // bytes that each packet counts more
   bool operator==(const RateCap&) const = default;
 };

@@ -63,8 +63,8 @@ struct Netem {
   Distribution distribution = Distribution::uniform;
   bool operator==(const Netem& other) const {
     return latency == other.latency && jitter == other.jitter && limit == other.limit && gap == other.gap &&
-           ahead == other.ahead && correlation == other.correlation && loss == other.loss &&
-           corrupt == other.corrupt && model == other.model && in_order == other.in_order;
+           ahead == other.ahead && correlation == other.correlation && loss == other.loss && corrupt == other.corrupt &&
+           model == other.model && in_order == other.in_order;
   }
 };
 
@@ -86,8 +86,8 @@ struct Qdisc {
   std::uint32_t parent = 0;
   std::string kind;
   std::variant<std::monostate, Prio, Netem, Tbf> options;  // monostate: not as we make them
-  std::uint32_t holding = 0;                          // packets now; no part of its identity, nor is
-  std::uint32_t dropped = 0;                          // what it has dropped since it was made
+  std::uint32_t holding = 0;                               // packets now; no part of its identity, nor is
+  std::uint32_t dropped = 0;                               // what it has dropped since it was made
   bool operator==(const Qdisc& other) const {
     return device == other.device && handle == other.handle && parent == other.parent && kind == other.kind &&
            options == other.options;

@@ -126,7 +126,8 @@ TEST(PolicyJson, ListsAreArraysAndModelsAreObjects) {
               HasSubstr("failure.partition.peers: selector"));
   EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"partition": {"peers": [{}, [1]]}}})"),
               HasSubstr("neither text nor a number"));
-  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"partition": {"peers": []}}})"), HasSubstr("the list is empty"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"partition": {"peers": []}}})"),
+              HasSubstr("the list is empty"));
   EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"loss": {"model": {"gilbert": {"p": 1}}}}})"),
               HasSubstr("loss has no parameter \"model.gilbert.p\""));
 }

@@ -44,8 +44,8 @@ TEST(Command, RefusesEverythingElse) {
        {"", "programm 1", "program", "program x", "program 1;", "program 1;policy x", "program 1;failure partition",
         "program 1;policy name=%4;failure partition", "program 1;policy name=a;failure nothing",
         "program 1;policy frequency=0", "program 1;peer name=a", "program 1;policy name=a;peer at=10.0.0.3",
-        "program 1;policy name=a;peer name=b at=10.0.0", "program 1;policy picked=1,,2", "program 1;policy epoch=-5", "lease",
-        "lease 10", "stop now"}) {
+        "program 1;policy name=a;peer name=b at=10.0.0", "program 1;policy picked=1,,2", "program 1;policy epoch=-5",
+        "lease", "lease 10", "stop now"}) {
     EXPECT_FALSE(decode(line)) << line;
   }
 }

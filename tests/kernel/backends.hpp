@@ -33,10 +33,9 @@ class BackendTest : public ::testing::TestWithParam<std::pair<const char*, Backe
   std::string lacking;
 };
 
-inline const auto every_backend =
-    ::testing::Values(std::pair{"netem", &kernel::make_netem_backend},
-                      std::pair{"netem_without_egress_hook", &make_without_egress_hook},
-                      std::pair{"userspace", &kernel::make_userspace_backend});
+inline const auto every_backend = ::testing::Values(std::pair{"netem", &kernel::make_netem_backend},
+                                                    std::pair{"netem_without_egress_hook", &make_without_egress_hook},
+                                                    std::pair{"userspace", &kernel::make_userspace_backend});
 inline constexpr auto backend_name = [](const auto& info) { return info.param.first; };
 
 }  // namespace entropy::testing

@@ -43,9 +43,7 @@ Seen share_seen(const char* what, double asked, double seen) {
   return {concat(number(100 * seen), " % ", what), std::abs(seen - asked) < 4.42 * deviation + 0.01};
 }
 
-double share_lost(const std::vector<Arrived>& arrived) {
-  return 1 - static_cast<double>(arrived.size()) / probes;
-}
+double share_lost(const std::vector<Arrived>& arrived) { return 1 - static_cast<double>(arrived.size()) / probes; }
 
 // The lower quartile: a machine that has other things to do delays the others.
 Milliseconds typical(std::vector<Arrived> arrived) {
@@ -151,8 +149,8 @@ const std::vector<Failure>& failures() {
   static const std::vector<Failure> all = {
       {"latency 40ms", with([](Effect& e) { e.delays = {{40ms, {}, 0, {}}}; }), measure_delay},
       {"loss 30%", with([](Effect& e) { e.loss = 0.3; }), measure_loss},
-      {"loss gilbert-elliott p=5% r=20%",
-       with([](Effect& e) { e.models = {kernel::GilbertElliott{0.05, 0.2, 0, 1}}; }), measure_gilbert_elliott},
+      {"loss gilbert-elliott p=5% r=20%", with([](Effect& e) { e.models = {kernel::GilbertElliott{0.05, 0.2, 0, 1}}; }),
+       measure_gilbert_elliott},
       {"loss markov p13=6.25% p31=25%", with([](Effect& e) { e.models = {kernel::Markov{0.0625, 0.25, 0, 1, 0}}; }),
        measure_markov},
       {"duplicate 20%", with([](Effect& e) { e.duplicate = 0.2; }), measure_duplicate},
@@ -201,8 +199,8 @@ class CaseTest : public BackendTest {
     const Traffic traffic({Class{"case", filter.match, failure.effect}});
     const State state = from == Side::target ? State{traffic, {}} : State{{}, traffic};
     const auto applied = injector->apply(state);
-    const std::string name = concat(failure.name, " | ", from == Side::target ? "egress" : "ingress", " | ", filter.name,
-                                    " | ", ip == Ip::v4 ? "IPv4" : "IPv6");
+    const std::string name = concat(failure.name, " | ", from == Side::target ? "egress" : "ingress", " | ",
+                                    filter.name, " | ", ip == Ip::v4 ? "IPv4" : "IPv6");
     ASSERT_TRUE(applied) << name << ": " << applied.error().message;
     const auto held = injector->read_back();
     EXPECT_TRUE(held == state) << name << ": " << (held ? "another state" : held.error().message);

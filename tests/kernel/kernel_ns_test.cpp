@@ -327,8 +327,7 @@ TEST_P(KernelTest, AFrozenOwnerDisturbsNobodyForLong) {
     EXPECT_TRUE(flows(Side::target));
     EXPECT_TRUE(flows(Side::peer));
     injector.signal(SIGCONT);
-    EXPECT_TRUE(wait_until(5s, [&] { return !one_way(*lab, Side::peer, Ip::v4, 64, 50ms); }))
-        << "the fault comes back";
+    EXPECT_TRUE(wait_until(5s, [&] { return !one_way(*lab, Side::peer, Ip::v4, 64, 50ms); })) << "the fault comes back";
   }
 }
 

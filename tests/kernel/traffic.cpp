@@ -102,7 +102,8 @@ std::vector<Arrived> receive(const Fd& receiver, std::size_t size, const std::at
     std::memcpy(&probe, buffer.data(), sizeof probe);
     if (!std::all_of(buffer.begin() + sizeof probe, buffer.begin() + got, [](char c) { return c == 'x'; })) continue;
     if (first == 0) first = probe.sent;
-    arrived.push_back({probe.number, std::chrono::nanoseconds(now() - probe.sent), std::chrono::nanoseconds(now() - first)});
+    arrived.push_back(
+        {probe.number, std::chrono::nanoseconds(now() - probe.sent), std::chrono::nanoseconds(now() - first)});
   }
   return arrived;
 }
@@ -132,8 +133,8 @@ std::vector<Arrived> probe(const Lab& lab, const Flow& flow, int count, std::siz
   for (int i = 0; i < count; ++i) {
     const Probe head{i, now()};
     std::memcpy(data.data(), &head, sizeof head);
-    const auto sent = ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address),
-                               length_of(address));
+    const auto sent =
+        ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
     if (sent < 0) ++failed;
     if (pause > 0us) std::this_thread::sleep_for(pause);
   }
