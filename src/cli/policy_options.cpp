@@ -42,8 +42,8 @@ Result<json::object> read_pairs(const std::vector<std::string>& given, std::stri
 
 bool is_list(const std::string& failure, std::string_view key) {
   const auto kind = failure::find_kind(failure);
-  return kind && std::ranges::any_of((*kind)->parameters,
-                                     [&](const auto& each) { return each.name == key && each.list; });
+  return kind &&
+         std::ranges::any_of((*kind)->parameters, [&](const auto& each) { return each.name == key && each.list; });
 }
 
 bool is_never_list(std::string_view) { return false; }
@@ -64,7 +64,8 @@ void add_policy_options(CLI::App& command, PolicyOptions& options, const std::st
         "which containers: service=db, '@name=web-*', 'tier in (a,b)'");
   command.add_option("-e,--failure", options.failure, "what goes wrong; entropy failures lists them")
       ->type_name("NAME");
-  add_list_option(command, "-o,--param", options.params, "a parameter of the failure (repeatable, as the entries of a list are)", "KEY=VALUE");
+  add_list_option(command, "-o,--param", options.params,
+                  "a parameter of the failure (repeatable, as the entries of a list are)", "KEY=VALUE");
   field("-p,--probability", "probability", "P", "of each window on each container: .25 or 25% (1)");
   field(frequency, "frequency", "DURATION", "the dice are rolled so often; without it there is one window");
   field("-d,--duration", "duration", "DURATION", "so long a window holds (frequency)");
@@ -81,7 +82,7 @@ void add_policy_options(CLI::App& command, PolicyOptions& options, const std::st
 
 Result<json::object> policy_body(const PolicyOptions& options) {
   auto params = read_pairs(options.params, "-o", "delay=200ms",
-                      [&](std::string_view key) { return is_list(options.failure, key); });
+                           [&](std::string_view key) { return is_list(options.failure, key); });
   if (!params) return params;
   auto labels = pairs(options.labels, "--label", "team=payments");
   if (!labels) return labels;

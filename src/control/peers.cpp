@@ -24,7 +24,8 @@ std::vector<Prefix> addresses_of(const docker::Container& container) {
 
 bool is_called(const ObservedContainer& container, const std::string& name) {
   if (container.container.name == name) return true;
-  return subject_of(container).any(policy::Attribute::service, [&](std::string_view service) { return service == name; });
+  return subject_of(container).any(policy::Attribute::service,
+                                   [&](std::string_view service) { return service == name; });
 }
 
 bool is_swarm_task(const ObservedContainer& container) {
