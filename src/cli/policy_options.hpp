@@ -27,7 +27,8 @@ void add_policy_options(CLI::App& command, PolicyOptions& options, const std::st
 // The body of POST /v1/policies. ErrorCode::invalid for what is not KEY=VALUE.
 Result<boost::json::object> policy_body(const PolicyOptions& options);
 
-// Parameters of a failure as given by -o.
-Result<boost::json::object> params_json(const std::vector<std::string>& params);
+// "KEY=VALUE" each, as an object; the error names `flag` and shows the `example`.
+Result<boost::json::object> pairs(const std::vector<std::string>& given, std::string_view flag,
+                                  std::string_view example);
 
 }  // namespace entropy::cli

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "control/custom_injectors.hpp"
 #include "control/endpoint.hpp"
+#include "control/host_names.hpp"
 #include "control/injector_link.hpp"
 #include "control/journal.hpp"
 #include "control/metrics.hpp"
@@ -136,6 +137,7 @@ class Reconciler {
   std::map<std::tuple<std::string, std::string, std::string>, Accounted> next_window_;
   Picks picks_;
   std::uint64_t next_revision_;
+  std::shared_ptr<HostNames> hosts_;
   Signal work_;
   Signal changed_;
   bool stopped_ = false;
