@@ -6,33 +6,16 @@ namespace entropy::cli {
 
 namespace json = boost::json;
 
-Result<std::pair<std::string_view, std::string_view>> split_pair(std::string_view flag, std::string_view pair,
-                                                                 std::string_view example) {
-  const auto equals = pair.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return fail(ErrorCode::invalid, concat(flag, " ", pair, " is not KEY=VALUE, as in ", flag, " ", example));
-  }
-  return std::pair(pair.substr(0, equals), pair.substr(equals + 1));
-}
-
-Result<json::object> params_json(const std::vector<std::string>& params) {
+Result<json::object> pairs(const std::vector<std::string>& given, std::string_view flag, std::string_view example) {
   json::object object;
-  for (const std::string_view param : params) {
-    const auto pair = split_pair("-o", param, "delay=200ms");
-    if (!pair) return fail(pair.error());
-    const auto& [key, value] = *pair;
-    if (object.contains(key)) return fail(ErrorCode::invalid, concat("-o ", key, " is given twice"));
-    object[key] = value;
-  }
-  return object;
-}
-
-Result<json::object> labels_json(const std::vector<std::string>& labels) {
-  json::object object;
-  for (const std::string_view label : labels) {
-    const auto pair = split_pair("--label", label, "team=payments");
-    if (!pair) return fail(pair.error());
-    object[pair->first] = pair->second;
+  for (const std::string_view pair : given) {
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return fail(ErrorCode::invalid, concat(flag, " ", pair, " is not KEY=VALUE, as in ", flag, " ", example));
+    }
+    const std::string_view key = pair.substr(0, equals);
+    if (object.contains(key)) return fail(ErrorCode::invalid, concat(flag, " ", key, " is given twice"));
+    object[key] = pair.substr(equals + 1);
   }
   return object;
 }
@@ -63,9 +46,9 @@ void add_policy_options(CLI::App& command, PolicyOptions& options, const std::st
 }
 
 Result<json::object> policy_body(const PolicyOptions& options) {
-  auto params = params_json(options.params);
+  auto params = pairs(options.params, "-o", "delay=200ms");
   if (!params) return params;
-  auto labels = labels_json(options.labels);
+  auto labels = pairs(options.labels, "--label", "team=payments");
   if (!labels) return labels;
   json::object body;
   for (const auto& [field, text] : options.fields) {
