@@ -123,7 +123,7 @@ void add_injector_test(Commands& commands) {
   const auto given = std::make_shared<Given>();
   CLI::App& command = commands.add(
       "injector-test", "run a custom injector image against a throw-away target and say what it does right and wrong",
-      "entropy injector-test team/injector:2 -o mtu=600", [given](const Context& context) {
+      "entropy injector-test team/injector:2 -e small-mtu -o bytes=600", [given](const Context& context) {
         auto params = pairs(given->params, "-o", "mtu=600");
         if (!params) return context.usage(params.error().message);
         if (given->failure.empty() && !params->empty())

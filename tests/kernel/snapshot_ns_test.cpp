@@ -28,14 +28,14 @@ TEST(SnapshotTest, SeesWhatOthersHaveDone) {
   EXPECT_EQ(look(), before);
   ASSERT_TRUE(lab.run(
       Side::target,
-      "ip link set eth0 mtu 900 && ip route add blackhole 10.77.0.0/16 && ip -6 route add blackhole fd77::/64 &&"
+      "ip link set eth0 mtu 1400 && ip route add blackhole 10.77.0.0/16 && ip -6 route add blackhole fd77::/64 &&"
       "ip rule add fwmark 7 table 77 && ip addr add 10.78.0.1/24 dev eth0 &&"
       "ip neigh add 10.9.0.9 lladdr 02:00:00:00:00:09 dev eth0 nud permanent &&"
-      "nft 'table ip mine { chain c { drop; } }'"));
+      "nft add table ip mine && nft add chain ip mine c && nft add rule ip mine c drop"));
   const auto during = look();
   std::vector<std::string> come;
   std::ranges::set_difference(during, before, std::back_inserter(come));
-  EXPECT_THAT(come, Contains(StartsWith("link eth0 mtu 900 up")));
+  EXPECT_THAT(come, Contains(StartsWith("link eth0 mtu 1400 up")));
   EXPECT_THAT(come, Contains(StartsWith("nft rule in ip mine c handle")));
   EXPECT_THAT(come, IsSupersetOf({"route blackhole 10.77.0.0/16 table 254", "address 10.78.0.1/24 on eth0",
                                   "neighbour 10.9.0.9 at 020000000009 on eth0", "nft table ip mine"}));
