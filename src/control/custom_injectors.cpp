@@ -187,7 +187,7 @@ void CustomInjectors::on_line(const std::string& id, Run& run, const program::Cu
 void CustomInjectors::begin(const std::string& id, Run& run, const std::string& words) {
   if (run.active || run.failed || run.ended) return;
   const Journal::Source source{run.endpoint, id};
-  run.fault.started = context_.journal.open_since(run.endpoint, run.fault).value_or(context_.clock.now());
+  run.fault.started = context_.journal.left_open_since(run.endpoint, run.fault).value_or(context_.clock.now());
   run.active = true;
   context_.journal.started(source, {run.fault, words});
   if (!std::exchange(run.said, true)) event("injector.ready", id, run);

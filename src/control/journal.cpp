@@ -11,7 +11,9 @@ namespace entropy::control {
 namespace {
 
 constexpr std::size_t most_recent_events = 10'000;
-constexpr std::uint64_t most_fault_rows = 1'000'000;
+constexpr unsigned prune_every = 64;     // rows added
+constexpr std::size_t prune_rows = 256;  // at a time: it goes faster than rows are added
+constexpr std::size_t prune_at_start = 10'000;
 
 void log_failure(const Result<>& result) {
   if (!result) spdlog::error("history: {}", result.error().message);
@@ -30,6 +32,11 @@ store::FaultRecord record_of(const std::string& endpoint, const program::Fault& 
   return record;
 }
 
+bool is_of(const store::FaultRecord& record, const std::string& endpoint, const program::Fault& fault) {
+  return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
+         std::tie(endpoint, fault.policy, fault.target, fault.failure, fault.window);
+}
+
 }  // namespace
 
 const std::string& Journal::injector_of(const Key& key) { return std::get<5>(key); }
@@ -46,10 +53,11 @@ struct Journal::Listener final : Subscription {
 };
 
 // Ids go on over a restart, so that a client's Last-Event-ID is never mistaken for another event's.
-Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics)
+Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics, store::HistoryLimits limits)
     : store_(store),
       clock_(clock),
       metrics_(metrics),
+      limits_(limits),
       next_event_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {
   const auto open = store_.open_faults();
   if (!open) spdlog::error("history: {}", open.error().message);
@@ -57,8 +65,32 @@ Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics)
     unclaimed_.push_back({record, clock.now(), {}, true});
     seen_[{record.endpoint, record.policy, record.target}][record.window] = Seen::held;
   }
-  log_failure(store_.prune_faults(most_fault_rows));
+  prune(prune_at_start);
   metrics_.before_collecting([this] { count_running(); });
+}
+
+void Journal::prune(std::size_t rows) {
+  const auto pruned = store_.prune(limits_, clock_.now(), rows);
+  if (!pruned) spdlog::error("history: {}", pruned.error().message);
+}
+
+std::uint64_t Journal::add(const store::FaultRecord& record) {
+  const auto id = store_.add_fault(record);
+  if (!id) spdlog::error("history: {}", id.error().message);
+  if (++added_ % prune_every == 0) prune(prune_rows);
+  return id.value_or(0);
+}
+
+std::uint64_t Journal::begin_audit(AuditRecord record) {
+  record.time = clock_.now();
+  const auto id = store_.add_audit(record);
+  if (!id) spdlog::error("audit: {} {} by {}: {}", record.method, record.path, record.caller.by, id.error().message);
+  if (++added_ % prune_every == 0) prune(prune_rows);
+  return id.value_or(0);
+}
+
+void Journal::end_audit(std::uint64_t id, const std::string& path, unsigned status) {
+  log_failure(store_.end_audit(id, path, status));
 }
 
 void Journal::event(Event event) {
@@ -113,10 +145,7 @@ void Journal::fault_event(std::string type, const store::FaultRecord& record, bo
 // What a former service left open and this injector still holds.
 bool Journal::claim(const Key& key, const program::Fault& fault) {
   const auto same = [&](const Open& entry) {
-    const store::FaultRecord& record = entry.record;
-    return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
-               std::tie(std::get<0>(key), fault.policy, fault.target, fault.failure, fault.window) &&
-           record.started == fault.started;
+    return is_of(entry.record, std::get<0>(key), fault) && entry.record.started == fault.started;
   };
   const auto found = std::ranges::find_if(unclaimed_, same);
   if (found == unclaimed_.end()) return false;
@@ -136,11 +165,7 @@ void Journal::open(const Source& source, const program::Fault& fault, const std:
     return;
   }
   Open entry{record_of(source.endpoint, fault), fault.started, {}, false};
-  const auto id = store_.add_fault(entry.record);
-  if (id)
-    entry.record.id = *id;
-  else
-    log_failure(fail(id.error()));
+  entry.record.id = add(entry.record);
   boost::json::object data;
   data["started"] = to_rfc3339(fault.started);
   if (!kernel.empty()) data["kernel"] = kernel;
@@ -233,12 +258,13 @@ void Journal::ended(const Source& source, const program::FaultEnded& report) {
 
 void Journal::finished(const Source& source, const program::Fault& fault, store::Outcome outcome,
                        const std::string& message) {
-  close(key_of(source.endpoint, fault), clock_.now(), outcome, message);
+  close(key_of(source, fault), clock_.now(), outcome, message);
 }
 
-std::optional<Time> Journal::open_since(const std::string& endpoint, const program::Fault& fault) const {
-  const auto found = open_.find(key_of(endpoint, fault));
-  return found == open_.end() ? std::nullopt : found->second.record.started;
+std::optional<Time> Journal::left_open_since(const std::string& endpoint, const program::Fault& fault) const {
+  const auto found =
+      std::ranges::find_if(unclaimed_, [&](const Open& entry) { return is_of(entry.record, endpoint, fault); });
+  return found == unclaimed_.end() ? std::nullopt : found->record.started;
 }
 
 void Journal::failed(const Source& source, const program::FaultFailed& report) {
@@ -246,8 +272,7 @@ void Journal::failed(const Source& source, const program::FaultFailed& report) {
   store::FaultRecord record = record_of(source.endpoint, report.fault);
   record.outcome = store::Outcome::failed;
   record.message = report.message;
-  const auto id = store_.add_fault(record);
-  if (!id) log_failure(fail(id.error()));
+  add(record);
   fault_event("fault.failed", record, {{"message", report.message}});
 }
 
@@ -298,8 +323,7 @@ void Journal::missed(const std::string& endpoint, const std::string& policy, con
   if (window.end != policy::never) record.planned_end = window.end;
   record.outcome = store::Outcome::missed;
   record.message = reason;
-  const auto id = store_.add_fault(record);
-  if (!id) log_failure(fail(id.error()));
+  add(record);
   fault_event("fault.missed", record, {{"reason", reason}});
 }
 

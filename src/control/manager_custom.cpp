@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "control/manager.hpp"
+#include "control/namespaces.hpp"
 #include "program/custom_offer.hpp"
 
 namespace entropy::control {
@@ -16,8 +17,9 @@ Task<PolicyView> Manager::settled(std::string name) {
     auto view = view_now(name);
     const auto left = deadline - std::chrono::steady_clock::now();
     if (!view || !view->record.policy.custom || left <= Duration::zero()) co_return view;
-    const bool known =
-        view->status.phase == Phase::degraded || !custom_unsettled(reconciler_.observe(), reconciler_.plan_now(), name);
+    const Observed observed = reconciler_.observe();
+    const Plan plan = control::plan(desired_, observed, clock_.now());
+    const bool known = view->status.phase == Phase::degraded || !custom_unsettled(observed, plan, name);
     if (known && !reconciler_.customs().on_its_way(name)) co_return view;
     co_await reconciler_.changed().wait_next(std::chrono::duration_cast<Duration>(left));
   }
