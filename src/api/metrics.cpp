@@ -9,7 +9,6 @@
 
 #include "api/resources.hpp"
 #include "base/process.hpp"
-#include "failure/catalogue.hpp"
 
 namespace entropy::api {
 namespace {
@@ -59,8 +58,7 @@ void add_faults(std::vector<MetricFamily>& out, const std::vector<control::Polic
                 const std::vector<control::InjectorView>& injectors) {
   std::map<std::pair<std::string, std::string>, double> counts;
   for (const auto& view : policies) {
-    for (const auto& each : view.record.policy.failures)
-      counts[{view.record.policy.name, std::string(failure::name_of(each))}];
+    for (const auto& failure : policy::failure_names(view.record.policy)) counts[{view.record.policy.name, failure}];
   }
   for (const auto& view : injectors) {
     for (const auto& fault : view.active) ++counts[{fault.policy, fault.failure}];

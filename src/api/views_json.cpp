@@ -53,7 +53,8 @@ json::object to_json_in_detail(const control::PolicyView& view) {
                        {"state", each.state},
                        {"service", each.service},
                        {"project", each.project},
-                       {"reason", each.reason}});
+                       {"reason", each.reason},
+                       {"effects", texts(each.effects)}});
   }
   object["targets"] = std::move(targets);
   object["skipped"] = to_json(view.skipped);
@@ -71,6 +72,7 @@ json::object to_json(const control::InjectorView& view) {
           {"state", to_string(view.state)},
           {"backend", view.backend},
           {"active", std::move(active)},
+          {"effects", texts(view.effects)},
           {"message", view.message}};
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/hash.hpp"
+#include "base/prefix.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
@@ -63,6 +64,36 @@ TEST(PercentValue, IsZeroToHundred) {
   EXPECT_EQ(parse_percent("0.1"), Percent{0.1});
   EXPECT_FALSE(parse_percent("101"));
   EXPECT_EQ(to_string(Percent{12.5}), "12.5%");
+}
+
+TEST(RateValue, HasAUnit) {
+  EXPECT_EQ(parse_rate("10mbit")->bits, 10'000'000U);
+  EXPECT_EQ(parse_rate("1.5Mbit")->bits, 1'500'000U);
+  EXPECT_EQ(parse_rate("512kbit")->bits, 512'000U);
+  for (const auto* text : {"10", "", "mbit", "10mbps", "-1mbit", "1e9gbit", "99999999gbit"})
+    EXPECT_FALSE(parse_rate(text)) << text;
+  for (const auto* text : {"10mbit", "1500kbit", "1gbit", "7bit"}) EXPECT_EQ(to_string(*parse_rate(text)), text);
+}
+
+TEST(SizeValue, IsInBytesOrHasAUnit) {
+  EXPECT_EQ(parse_size("1500")->bytes, 1500U);
+  EXPECT_EQ(parse_size("64KiB")->bytes, 65536U);
+  EXPECT_EQ(parse_size("10kB")->bytes, 10'000U);
+  EXPECT_EQ(parse_size("1.5Mi")->bytes, 1'572'864U);
+  for (const auto* text : {"", "KiB", "10 apples", "-1"}) EXPECT_FALSE(parse_size(text)) << text;
+  for (const auto* text : {"64KiB", "10000", "2GiB", "0"}) EXPECT_EQ(to_string(*parse_size(text)), text);
+}
+
+TEST(PrefixValue, IsAnAddressOrANetwork) {
+  for (const auto* text : {"10.0.0.3", "10.0.0.0/24", "0.0.0.0/0", "fd00::1", "fd00::/8", "::/0"}) {
+    ASSERT_TRUE(parse_prefix(text)) << text;
+    EXPECT_EQ(to_string(*parse_prefix(text)), text);
+  }
+  EXPECT_EQ(parse_prefix("10.0.0.77/24"), parse_prefix("10.0.0.0/24"));
+  EXPECT_EQ(parse_prefix("fd00::1/127"), parse_prefix("fd00::/127"));
+  for (const auto* text : {"", "10.0.0", "10.0.0.3/33", "10.0.0.3/", "10.0.0.3/-1", "fd00::/129", "x"}) {
+    EXPECT_FALSE(parse_prefix(text)) << text;
+  }
 }
 
 TEST(Number, PrintsWithoutExponent) {

@@ -1,9 +1,11 @@
 #include "base/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <optional>
+#include <span>
 
 #include "base/text.hpp"
 
@@ -127,6 +129,79 @@ Result<Percent> parse_percent(std::string_view text) {
 }
 
 std::string to_string(Percent percent) { return to_string(percent.value) + "%"; }
+
+namespace {
+
+struct Multiple {
+  std::string_view name;
+  std::uint64_t factor;
+};
+// The largest first: printing takes the first that leaves nothing over.
+constexpr std::array<Multiple, 4> rate_units = {
+    {{"gbit", 1'000'000'000}, {"mbit", 1'000'000}, {"kbit", 1000}, {"bit", 1}}};
+constexpr std::array<Multiple, 12> size_units = {{{"GiB", 1ULL << 30},
+                                                  {"MiB", 1ULL << 20},
+                                                  {"KiB", 1ULL << 10},
+                                                  {"Gi", 1ULL << 30},
+                                                  {"Mi", 1ULL << 20},
+                                                  {"Ki", 1ULL << 10},
+                                                  {"GB", 1'000'000'000},
+                                                  {"MB", 1'000'000},
+                                                  {"kB", 1000},
+                                                  {"G", 1'000'000'000},
+                                                  {"M", 1'000'000},
+                                                  {"k", 1000}}};
+constexpr double largest_count = 1e15;
+
+bool same_letters(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+// A number and one of the units, in letters of either case; `bare` is the factor of a number alone (0: refused).
+std::optional<std::uint64_t> parse_multiple(std::string_view text, std::span<const Multiple> known,
+                                            std::uint64_t bare) {
+  std::string_view rest = trim(text);
+  const auto number = parse_decimal(take_while(rest, [](char c) { return is_digit(c) || c == '.'; }));
+  std::uint64_t factor = rest.empty() ? bare : 0;
+  for (const auto& unit : known) {
+    if (factor == 0 && same_letters(unit.name, trim(rest))) factor = unit.factor;
+  }
+  if (!number || factor == 0 || *number * static_cast<double>(factor) > largest_count) return std::nullopt;
+  return static_cast<std::uint64_t>(std::llround(*number * static_cast<double>(factor)));
+}
+
+std::string print_multiple(std::uint64_t count, std::span<const Multiple> known, std::string_view smallest) {
+  for (const auto& unit : known) {
+    if (count != 0 && count % unit.factor == 0) return concat(count / unit.factor, unit.name);
+  }
+  return concat(count, smallest);
+}
+
+}  // namespace
+
+Result<Rate> parse_rate(std::string_view text) {
+  const auto bits = parse_multiple(text, rate_units, 0);
+  if (!bits) {
+    return fail(ErrorCode::invalid, concat(quoted(text),
+                                           " is not a rate: use bit, kbit, mbit or gbit (a second), as "
+                                           "in \"512kbit\" or \"10mbit\""));
+  }
+  return Rate{*bits};
+}
+
+std::string to_string(Rate rate) { return print_multiple(rate.bits, rate_units, "bit"); }
+
+Result<Size> parse_size(std::string_view text) {
+  const auto bytes = parse_multiple(text, size_units, 1);
+  if (!bytes) {
+    return fail(ErrorCode::invalid,
+                concat(quoted(text), " is not a size in bytes: use a number, or KiB, MiB, GiB, as in \"64KiB\""));
+  }
+  return Size{*bytes};
+}
+
+std::string to_string(Size size) { return print_multiple(size.bytes, std::span(size_units).first(3), ""); }
 
 std::string to_string(double number) {
   if (number == 0) return "0";  // without the sign that a zero may have

@@ -31,6 +31,23 @@ struct Percent {
 Result<Percent> parse_percent(std::string_view text);
 std::string to_string(Percent percent);
 
+// Bits a second: "512kbit", "10mbit", "1gbit", "1.5mbit"; 1k is 1000. A bare number is an error that names the units.
+struct Rate {
+  std::uint64_t bits = 0;
+  auto operator<=>(const Rate&) const = default;
+};
+Result<Rate> parse_rate(std::string_view text);
+std::string to_string(Rate rate);
+
+// Bytes: "1500", "64KiB", "1.5MiB", "10kB"; k, M and G are powers of 1000, Ki, Mi and Gi of 1024; the B may be left
+// out.
+struct Size {
+  std::uint64_t bytes = 0;
+  auto operator<=>(const Size&) const = default;
+};
+Result<Size> parse_size(std::string_view text);
+std::string to_string(Size size);
+
 // The shortest decimal text that reads back as the same number; never an exponent for the values that we use.
 std::string to_string(double number);
 

@@ -189,15 +189,19 @@ constexpr std::string_view zsh_script = R"(#compdef entropy
 # entropy completion zsh: . <(entropy completion zsh)
 _entropy() {
   local line
-  local -a candidates
+  local -a candidates unfinished
   while IFS= read -r line; do
+    local word=${line%%$'\t'*} entry="${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}"
     if [[ -z $line ]]; then
       _files
-      continue
+    elif [[ $word == *= ]]; then
+      unfinished+=("$entry")
+    else
+      candidates+=("$entry")
     fi
-    candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
   done < <("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
   (( $#candidates )) && _describe entropy candidates
+  (( $#unfinished )) && _describe entropy unfinished -S ''
 }
 compdef _entropy entropy
 )";

@@ -193,6 +193,7 @@ class Runner {
 
   // Without a command: until --for is over or a signal comes. The exit code so far.
   int hold() {
+    if (!plan_.terms.bound) say("Ctrl-C ends it");
     const auto begin = std::chrono::steady_clock::now();
     while (!plan_.terms.bound || std::chrono::steady_clock::now() - begin < *plan_.terms.bound) {
       if (interrupted(100ms)) return 128 + signal_;

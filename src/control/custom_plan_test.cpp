@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "control/namespaces.hpp"
 #include "control/plan.hpp"
 
 namespace entropy::control {
@@ -177,6 +178,13 @@ TEST_F(CustomPlanTest, AFailureIsTriedAgainLater) {
 TEST_F(CustomPlanTest, MembersOfANamespaceShareARun) {
   observed.containers.push_back(container("sidecar", "container:db"));
   EXPECT_THAT(actions(), ElementsAre("create db 0"));
+}
+
+TEST_F(CustomPlanTest, OnlyThosePickedTakePart) {
+  observed.containers.push_back(container("db2"));
+  EXPECT_EQ(actions().size(), 2U);
+  desired.policies[0].policy.pick.count = 1;
+  EXPECT_EQ(actions().size(), 1U);
 }
 
 TEST_F(CustomPlanTest, ProtectionAndAllowedFailuresHoldForThemToo) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "failure/catalogue.hpp"
-
 namespace entropy::control {
 namespace {
 
@@ -83,8 +81,7 @@ prometheus::Counter& Metrics::of_policy(Counters& family, const std::string& pol
 void Metrics::policy_is_there(const policy::Policy& policy) {
   std::erase(removed_, policy.name);
   for (const auto outcome : outcomes) of_policy(windows_, policy.name, {{"outcome", std::string(to_string(outcome))}});
-  for (const auto& each : policy.failures) {
-    const std::string failure(failure::name_of(each));
+  for (const auto& failure : policy::failure_names(policy)) {
     fault_held(policy.name, failure, Duration(0));
     fault_packets(policy.name, failure, {});
   }

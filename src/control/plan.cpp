@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/namespaces.hpp"
+#include "control/peers.hpp"
 #include "control/selection.hpp"
 #include "failure/catalogue.hpp"
 
@@ -76,14 +77,16 @@ Match match(const Desired& desired, const Index& index, Serving& serving) {
   return match;
 }
 
-program::Entry entry_for(const Serving& serving, const ObservedContainer& container) {
+program::Entry entry_for(const Serving& serving, const PeerResolver& peers, const ObservedContainer& container) {
   const policy::Policy& policy = serving.policy;
   program::Entry entry{policy.name, schedule_name(container.container), policy.schedule, policy.failures};
+  entry.resolved = peers.for_target(container);
   if (serving.picks != nullptr) entry.picked = windows_of(*serving.picks, entry.target);
   return entry;
 }
 
 void add_needs(Needs& needs, const Desired& desired, const Index& index, const Serving& serving) {
+  const PeerResolver peers(serving.policy, index);
   for (const auto* container : serving.containers) {
     const ObservedContainer& owner = index.owner(*container);
     Need& need = needs[{owner.endpoint, owner.container.id}];
@@ -91,7 +94,7 @@ void add_needs(Needs& needs, const Desired& desired, const Index& index, const S
     // Two targets in one namespace: the dice of the first count, or the packets of both would suffer twice.
     const auto has_policy = [&](const program::Entry& entry) { return entry.policy == serving.policy.name; };
     if (desired.halted || std::ranges::any_of(need.entries, has_policy)) continue;
-    need.entries.push_back(entry_for(serving, *container));
+    need.entries.push_back(entry_for(serving, peers, *container));
   }
 }
 

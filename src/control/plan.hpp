@@ -58,11 +58,12 @@ struct ObservedInjector {
 
 struct Observed {
   std::vector<ObservedContainer> containers;
-  std::vector<ObservedInjector> injectors;      // this manager's alone
-  std::map<std::string, std::string> lost;      // endpoints that can't be reached, and why
-  std::map<std::string, std::string> failures;  // target id -> why its injector could not be made
-  Picks picks = {};                             // as decided by the latest plan that was acted on
-  std::vector<ObservedCustom> customs = {};     // this manager's alone
+  std::vector<ObservedInjector> injectors;                // this manager's alone
+  std::map<std::string, std::string> lost;                // endpoints that can't be reached, and why
+  std::map<std::string, std::string> failures;            // target id -> why its injector could not be made
+  std::map<std::string, std::vector<Prefix>> hosts = {};  // names of no container of ours, and where they are
+  Picks picks = {};                                       // as decided by the latest plan that was acted on
+  std::vector<ObservedCustom> customs = {};               // this manager's alone
   CustomTroubles custom_troubles = {};
 };
 

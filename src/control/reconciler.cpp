@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/namespaces.hpp"
+#include "control/peers.hpp"
 #include "control/reconciler_runtime.hpp"
 #include "control/spawn.hpp"
 
@@ -39,10 +40,11 @@ Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journ
       customs_({executor, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
       // Revisions go on over a restart: an old answer is never taken for a new one.
       next_revision_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
+      hosts_(std::make_shared<HostNames>(executor, [this] { wake(); })),
       work_(executor),
       changed_(executor) {}
 
-Reconciler::~Reconciler() = default;
+Reconciler::~Reconciler() { hosts_->close(); }
 
 Endpoint& Reconciler::add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
   endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), executor_, [this] { wake(); }));
@@ -83,6 +85,7 @@ void Reconciler::pass() {
   tell_notes();
   const Observed observed = observe();
   const Index index(observed);
+  hosts_->want(host_names(desired_.policies, observed));
   Plan plan = control::plan(desired_, index, now);
   changes_.tell(endpoints_, plan, journal_);
   // A policy whose time is over keeps its picks until its last window is accounted for.
@@ -130,6 +133,7 @@ Observed Reconciler::observe() const {
       observed.injectors.push_back(std::move(injector));
     }
   }
+  observed.hosts = hosts_->known();
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
   observed.picks = picks_;
   customs_.add_troubles(observed);

@@ -11,6 +11,7 @@
 #include "control/changes.hpp"
 #include "control/custom_injectors.hpp"
 #include "control/endpoint.hpp"
+#include "control/host_names.hpp"
 #include "control/injector_link.hpp"
 #include "control/journal.hpp"
 #include "control/metrics.hpp"
@@ -138,6 +139,7 @@ class Reconciler {
   Picks picks_;
   std::uint64_t next_revision_;
   Changes changes_;
+  std::shared_ptr<HostNames> hosts_;
   Signal work_;
   Signal changed_;
   bool stopped_ = false;

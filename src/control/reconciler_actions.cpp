@@ -251,6 +251,7 @@ InjectorView view_of(const ObservedInjector& injector, bool removing) {
   if (injector.state) {
     view.backend = injector.state->backend;
     view.message = injector.state->message;
+    view.effects = injector.state->effects;
     for (const auto& fault : injector.state->active) {
       view.active.push_back({fault.policy, fault.failure, fault.window, fault.started});
     }

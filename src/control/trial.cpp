@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration time_to_speak = 3s;
 constexpr Duration grace = 5s;
+constexpr Duration time_to_end = 3s;  // by itself
 constexpr Duration one_look = 100ms;
 
 std::string seconds(Duration duration) { return concat(duration / 1s, ".", (duration % 1s) / 100ms, " s"); }
@@ -306,11 +307,11 @@ docker::Task<> Trial::try_alone() {
   auto custom = view_.custom;
   const auto id = co_await start(std::move(custom), length);
   if (!id) co_return fail(id.error());
-  const auto seen = co_await watch(*id, [](const Seen&) { return false; }, length + grace);
+  const auto seen = co_await watch(*id, [](const Seen&) { return false; }, length + time_to_end);
   if (!seen) co_return fail(seen.error());
   const std::string rule = "ends by itself";
   if (seen->running)
-    failed(rule, concat("it still runs ", entropy::to_string(grace), " after its ENTROPY_DURATION of ",
+    failed(rule, concat("it still runs ", entropy::to_string(time_to_end), " after its ENTROPY_DURATION of ",
                         entropy::to_string(length), ": nobody would end it if Entropy died"));
   else if (seen->exit_code != 0)
     failed(rule, concat("with exit code ", seen->exit_code, seen->last_words()));

@@ -41,6 +41,8 @@ struct TargetState {
   std::map<std::string, std::string> labels = {};  // where all containers are listed
   std::string service = {};                        // of Compose or Swarm; empty: of none
   std::string project = {};                        // the Compose project or Swarm stack; empty: none
+  // Of one policy in detail: what is done to its packets now, by all policies; a line for each class of traffic.
+  std::vector<std::string> effects = {};
   bool operator==(const TargetState&) const = default;
 };
 
@@ -72,6 +74,7 @@ struct InjectorView {
   InjectorState state = InjectorState::starting;
   std::string backend = "none";
   std::vector<ActiveFault> active;
+  std::vector<std::string> effects;  // line by line what they do to whose packets, as read back
   std::string message;
 };
 

@@ -39,10 +39,16 @@ void require(const Params& params, std::vector<FieldError>& errors) {
 }
 
 template <class F>
+bool is_list(std::string_view name) {
+  return std::ranges::any_of(F::fields(), [&](const auto& each) { return each.name == name && each.list; });
+}
+
+template <class F>
 void refuse_repeated(const Params& params, std::vector<FieldError>& errors) {
   for (std::size_t i = 0; i < params.size(); ++i) {
     const auto same_key = [&](const auto& other) { return other.first == params[i].first; };
-    if (std::any_of(params.begin(), params.begin() + static_cast<std::ptrdiff_t>(i), same_key)) {
+    if (!is_list<F>(params[i].first) &&
+        std::any_of(params.begin(), params.begin() + static_cast<std::ptrdiff_t>(i), same_key)) {
       errors.push_back({concat(F::name, ".", params[i].first), "is given twice"});
     }
   }
@@ -68,8 +74,8 @@ template <class F>
 Kind make_kind(std::vector<std::string> aliases, std::string description) {
   Kind kind{std::string(F::name), std::move(aliases), std::move(description), {}, &parse_as<F>};
   for (const auto& each : F::fields()) {
-    kind.parameters.push_back({std::string(each.name), each.type(), each.required ? "" : each.print(F{}), each.required,
-                               std::string(each.description)});
+    kind.parameters.push_back({std::string(each.name), each.type(), each.required ? "" : join(each.print(F{}), ","),
+                               each.required, each.list, std::string(each.description)});
   }
   return kind;
 }
@@ -82,6 +88,9 @@ const std::vector<Kind>& catalogue() {
       make_kind<Loss>({"packet_loss"}, "packets get lost"),
       make_kind<Reorder>({"packet_reordering", "reordering"}, "packets overtake each other"),
       make_kind<Partition>({"network_partition"}, "nothing passes"),
+      make_kind<Duplicate>({}, "packets arrive twice"),
+      make_kind<Corrupt>({}, "packets arrive with a bit flipped"),
+      make_kind<RateLimit>({}, "no more than so much passes"),
   };
   return table;
 }
@@ -106,13 +115,18 @@ std::string_view name_of(const Failure& failure) {
   return std::visit([]<class F>(const F&) { return F::name; }, failure);
 }
 
+const Filter& filter_of(const Failure& failure) {
+  return std::visit([](const auto& value) -> const Filter& { return value.filter; }, failure);
+}
+
 Params print(const Failure& failure) {
   return std::visit(
       []<class F>(const F& value) {
         Params params;
         for (const auto& each : F::fields()) {
-          const std::string text = each.print(value);
-          if (each.required || text != each.print(F{})) params.emplace_back(each.name, text);
+          const auto texts = each.print(value);
+          if (!each.required && texts == each.print(F{})) continue;
+          for (const auto& text : texts) params.emplace_back(each.name, text);
         }
         return params;
       },

@@ -12,9 +12,10 @@ namespace entropy::failure {
 
 struct Parameter {
   std::string name;
-  std::string type;           // "duration", "percent", "integer", or the words as "a|b|c"
-  std::string default_value;  // empty where required
+  std::string type;           // "duration", "percent", "integer", ... "list of port", or the words as "a|b|c"
+  std::string default_value;  // empty where required, and where there is none
   bool required = false;
+  bool list = false;  // may be given several times, or as an array
   std::string description;
 };
 
@@ -37,7 +38,11 @@ Result<Failure> parse(std::string_view name, const Params& params);
 
 std::string_view name_of(const Failure& failure);
 
-// What differs from the defaults, and what is required; `parse` reads it back to the same value.
+// Which packets it is for.
+const Filter& filter_of(const Failure& failure);
+
+// What differs from the defaults, and what is required; a list as one parameter for each entry. `parse` reads it back
+// to the same value.
 Params print(const Failure& failure);
 
 // For people: "latency delay=200ms".

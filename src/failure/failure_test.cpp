@@ -20,11 +20,11 @@ TEST(Failure, ReadsParameters) {
   EXPECT_EQ(value.delay, Duration(250ms));
   EXPECT_EQ(value.jitter, Duration(50ms));
   EXPECT_EQ(value.distribution, Distribution::normal);
-  EXPECT_EQ(value.direction, Direction::egress);
+  EXPECT_EQ(value.filter.direction, Direction::egress);
 }
 
 TEST(Failure, PartitionCutsBothWaysByDefault) {
-  EXPECT_EQ(std::get<Partition>(*parse("partition", {})).direction, Direction::both);
+  EXPECT_EQ(std::get<Partition>(*parse("partition", {})).filter.direction, Direction::both);
 }
 
 TEST(Failure, KnowsAliases) {
@@ -40,6 +40,13 @@ TEST(Failure, PrintsWhatItReads) {
       {"loss", {{"percent", "0.1"}}},
       {"reorder", {{"percent", "25"}, {"delay", "20ms"}, {"gap", "5"}}},
       {"partition", {{"mode", "reject"}, {"direction", "ingress"}}},
+      {"loss", {{"model.gilbert-elliott.p", "1"}, {"model.gilbert-elliott.k", "99.9"}}},
+      {"loss", {{"model.markov.p13", "1"}, {"model.markov.p31", "40"}, {"direction", "both"}}},
+      {"duplicate", {{"percent", "5"}, {"interfaces", "eth0"}, {"interfaces", "eth1"}}},
+      {"corrupt", {{"percent", "0.5"}, {"ports", "80"}, {"ports", "8000-8010"}, {"protocol", "tcp"}}},
+      {"rate", {{"rate", "1500kbit"}, {"burst", "64KiB"}, {"packet-overhead", "26"}}},
+      {"partition",
+       {{"peers", "service in (a, b)"}, {"peers", "10.0.0.0/24"}, {"peers", "db"}, {"exclude", "@name=web-*"}}},
       {"partition", {}}};
   for (const auto& [name, params] : cases) {
     const auto value = parse(name, params);
@@ -61,6 +68,42 @@ TEST(Failure, SaysWhatIsWrongAndTheWayOut) {
   EXPECT_THAT(message_of("loss", {{"percent", "1"}, {"correlation", "5"}}), HasSubstr("leave correlation out"));
   EXPECT_THAT(message_of("partition", {{"mode", "dorp"}}), HasSubstr("did you mean \"drop\"?"));
   EXPECT_THAT(message_of("latency", {{"delay", "1ms"}, {"delay", "2ms"}}), HasSubstr("twice"));
+}
+
+TEST(Failure, KnowsWhatAPeerIs) {
+  for (const auto* text : {"service=db", "!tier", "@name=web", "tier in (a,b)", "tier notin (a)"}) {
+    EXPECT_EQ(kind_of({text}), PeerKind::selector) << text;
+  }
+  for (const auto* text : {"10.0.0.3", "10.0.0.0/8", "fd00::/8", "::1"}) {
+    EXPECT_EQ(kind_of({text}), PeerKind::network) << text;
+  }
+  for (const auto* text : {"db", "db-1.example.com"}) EXPECT_EQ(kind_of({text}), PeerKind::name) << text;
+}
+
+TEST(Failure, SaysWhatIsWrongWithAFilter) {
+  const auto partition = [](const Params& params) { return message_of("partition", params); };
+  EXPECT_THAT(partition({{"peers", "10.0.0.300"}}), HasSubstr("no selector (service=db), address"));
+  EXPECT_THAT(partition({{"peers", "a,b"}}), HasSubstr("each entry of its own"));
+  EXPECT_THAT(partition({{"peers", ""}}), HasSubstr("no selector"));
+  EXPECT_THAT(partition({{"ports", "0"}}), HasSubstr("is no port"));
+  EXPECT_THAT(partition({{"ports", "90-80"}}), HasSubstr("is no port"));
+  EXPECT_THAT(partition({{"ports", "65536"}}), HasSubstr("is no port"));
+  EXPECT_THAT(partition({{"protocol", "tpc"}}), HasSubstr("did you mean \"tcp\"?"));
+  EXPECT_THAT(partition({{"interfaces", "lo"}}), HasSubstr("left alone"));
+  EXPECT_THAT(partition({{"protocol", "tcp"}, {"protocol", "udp"}}), HasSubstr("twice"));
+  EXPECT_THAT(partition(Params(65, {"ports", "80"})), HasSubstr("more than 64"));
+}
+
+TEST(Failure, SaysWhatIsWrongWithAModelOrARate) {
+  EXPECT_THAT(message_of("loss", {}), HasSubstr("give a percent"));
+  EXPECT_THAT(message_of("loss", {{"percent", "1"}, {"model.markov.p13", "1"}}), HasSubstr("one of them"));
+  EXPECT_THAT(message_of("loss", {{"model.gilbert-elliott.r", "1"}}), HasSubstr("give p"));
+  EXPECT_THAT(message_of("loss", {{"model.markov.p31", "1"}}), HasSubstr("needs p13"));
+  EXPECT_THAT(message_of("loss", {{"model.markov.p13", "60"}, {"model.markov.p14", "60"}}), HasSubstr("exceed 100%"));
+  EXPECT_THAT(message_of("rate", {{"rate", "10"}}), HasSubstr("use bit, kbit, mbit or gbit"));
+  EXPECT_THAT(message_of("rate", {{"rate", "1kbit"}}), HasSubstr("at least 8kbit"));
+  EXPECT_THAT(message_of("rate", {{"rate", "1mbit"}, {"burst", "100"}}), HasSubstr("at least 2000"));
+  EXPECT_THAT(message_of("duplicate", {{"percent", "1"}, {"correlation", "9"}}), HasSubstr("leave correlation out"));
 }
 
 TEST(Failure, CollectsEveryError) {

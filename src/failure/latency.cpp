@@ -3,13 +3,12 @@
 namespace entropy::failure {
 
 const std::vector<Field<Latency>>& Latency::fields() {
-  static const std::vector<Field<Latency>> table = {
+  static const std::vector<Field<Latency>> table = with_filter<Latency>({
       field<&Latency::delay>("delay", Presence::required, "how long every packet waits"),
       field<&Latency::jitter>("jitter", Presence::optional, "how much longer or shorter, at random"),
       field<&Latency::correlation>("correlation", Presence::optional, "how much a wait resembles the one before"),
       field<&Latency::distribution>("distribution", Presence::optional, "how the jitter is spread"),
-      field<&Latency::direction>("direction", Presence::optional, "which way, seen from the target"),
-  };
+  });
   return table;
 }
 

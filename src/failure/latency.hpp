@@ -1,7 +1,7 @@
 // Packets take longer: every one waits `delay`, give or take `jitter`. tc-netem(8) has the same words.
 #pragma once
 
-#include "failure/field.hpp"
+#include "failure/filter.hpp"
 
 namespace entropy::failure {
 
@@ -17,7 +17,7 @@ struct Latency {
   Duration jitter{0};
   Percent correlation{0};
   Distribution distribution = Distribution::uniform;
-  Direction direction = Direction::egress;
+  Filter filter = {};
   bool operator==(const Latency&) const = default;
 
   static const std::vector<Field<Latency>>& fields();

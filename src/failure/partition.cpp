@@ -3,10 +3,9 @@
 namespace entropy::failure {
 
 const std::vector<Field<Partition>>& Partition::fields() {
-  static const std::vector<Field<Partition>> table = {
+  static const std::vector<Field<Partition>> table = with_filter<Partition>({
       field<&Partition::mode>("mode", Presence::optional, "drop in silence, or reject with a reset or an ICMP error"),
-      field<&Partition::direction>("direction", Presence::optional, "which way, seen from the target"),
-  };
+  });
   return table;
 }
 

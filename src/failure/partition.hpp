@@ -1,7 +1,7 @@
 // The network is cut: nothing passes, silently (`drop`) or refused at once as by a firewall (`reject`).
 #pragma once
 
-#include "failure/field.hpp"
+#include "failure/filter.hpp"
 
 namespace entropy::failure {
 
@@ -14,7 +14,7 @@ struct Words<PartitionMode> {
 struct Partition {
   static constexpr std::string_view name = "partition";
   PartitionMode mode = PartitionMode::drop;
-  Direction direction = Direction::both;
+  Filter filter{.direction = Direction::both};
   bool operator==(const Partition&) const = default;
 
   static const std::vector<Field<Partition>>& fields();

@@ -3,13 +3,12 @@
 namespace entropy::failure {
 
 const std::vector<Field<Reorder>>& Reorder::fields() {
-  static const std::vector<Field<Reorder>> table = {
+  static const std::vector<Field<Reorder>> table = with_filter<Reorder>({
       field<&Reorder::percent>("percent", Presence::required, "the share of packets that overtake the others"),
       field<&Reorder::delay>("delay", Presence::optional, "how long the others wait"),
       field<&Reorder::correlation>("correlation", Presence::optional, "how much a fate resembles the one before"),
       field<&Reorder::gap>("gap", Presence::optional, "only every so manieth packet may overtake (0: any)"),
-      field<&Reorder::direction>("direction", Presence::optional, "which way, seen from the target"),
-  };
+  });
   return table;
 }
 

@@ -1,7 +1,7 @@
 // Packets overtake each other: `percent` of them go at once, the others wait `delay`. tc-netem(8) has the same words.
 #pragma once
 
-#include "failure/field.hpp"
+#include "failure/filter.hpp"
 
 namespace entropy::failure {
 
@@ -11,7 +11,7 @@ struct Reorder {
   Duration delay = std::chrono::milliseconds(10);
   Percent correlation{0};
   std::uint32_t gap = 0;
-  Direction direction = Direction::egress;
+  Filter filter = {};
   bool operator==(const Reorder&) const = default;
 
   static const std::vector<Field<Reorder>>& fields();

@@ -30,7 +30,7 @@ Decision decide(const program::Program& program, Time now, Flags flags) {
     if (!window || !takes_part(entry, window->index)) continue;
     if (!policy::is_hit(entry.schedule, entry.policy, entry.target, window->index)) continue;
     for (const auto& failure : entry.failures) {
-      Due fault{entry.policy, entry.target, failure, *window};
+      Due fault{entry.policy, entry.target, failure, *window, entry.resolved};
       if (!contains(decision.faults, fault)) decision.faults.push_back(std::move(fault));
     }
   }

@@ -16,7 +16,8 @@ struct Due {
   std::string target;
   failure::Failure failure;
   policy::Window window;
-  // Whether this is the same fault. When its window shall end may have changed meanwhile.
+  program::Resolved resolved = {};
+  // Whether this is the same fault. When its window shall end, and who its peers are, may have changed meanwhile.
   bool same_as(const Due& other) const;
 };
 

@@ -20,19 +20,19 @@ program::Fault report_of(const Due& due, Time started) {
 }
 
 bool same_faults(const std::vector<Due>& a, const std::vector<Due>& b) {
-  return std::ranges::equal(a, b, [](const Due& x, const Due& y) { return x.same_as(y); });
+  return std::ranges::equal(a, b, [](const Due& x, const Due& y) { return x.same_as(y) && x.resolved == y.resolved; });
 }
 
 // Containers that share the namespace are one to the kernel: a policy that hits two of them acts once.
-kernel::State merged(const std::vector<Due>& faults) {
-  std::vector<failure::Failure> failures;
-  for (auto each = faults.begin(); each != faults.end(); ++each) {
-    const auto acts_already = [&](const Due& other) {
-      return other.policy == each->policy && other.failure == each->failure;
+std::vector<Part> parts_of(const std::vector<Due>& faults) {
+  std::vector<Part> parts;
+  for (const auto& fault : faults) {
+    const auto acts_already = [&](const Part& other) {
+      return other.policy == fault.policy && other.failure == fault.failure;
     };
-    if (std::none_of(faults.begin(), each, acts_already)) failures.push_back(each->failure);
+    if (std::ranges::none_of(parts, acts_already)) parts.push_back({fault.policy, fault.failure, fault.resolved});
   }
-  return merge(failures);
+  return parts;
 }
 
 }  // namespace
@@ -104,14 +104,17 @@ std::optional<Duration> Faults::wake_at() const {
 }
 
 Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
-  const kernel::State state = merged(goal);
+  auto parts = parts_of(goal);
+  auto state = merge(parts);
+  if (!state) return fail(std::move(state.error()));
   const Sample before = observe();
-  if (applied_ != state) {
+  if (applied_ != *state) {
     applied_.reset();
-    if (auto applied = backend_.apply(state); !applied) return fail(std::move(applied.error()));
-    applied_ = state;
+    if (auto applied = backend_.apply(*state); !applied) return fail(std::move(applied.error()));
+    applied_ = std::move(*state);
     look_at_ = steady_.elapsed() + look_interval;
   }
+  parts_ = std::move(parts);
   retire_all_but(goal, now);
   admit(goal, before);
   return {};
@@ -143,6 +146,7 @@ void Faults::give_up(const std::vector<Due>& goal, const Error& error, Time now)
     return;
   }
   applied_ = kernel::State{};
+  parts_.clear();
   retire_all_but({}, now);
   for (const auto& fault : goal) blame(fault, error);
 }
@@ -188,6 +192,8 @@ void Faults::plan_retry() {
     retry_wait_ = std::min(retry_wait_ * 2, longest_retry);
   }
 }
+
+std::vector<std::string> Faults::explanation() const { return explain(parts_, join(backend_.interfaces(), ",")); }
 
 std::string Faults::held_text() { return concat(join(backend_.interfaces(), ","), ": ", describe(*applied_)); }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "injector/decide.hpp"
+#include "injector/merge.hpp"
 #include "injector/observation.hpp"
 #include "kernel/backend.hpp"
 #include "program/report.hpp"
@@ -31,6 +32,8 @@ class Faults {
   std::vector<program::Fault> active() const;
   // The same, with what was measured at the last look.
   std::vector<program::Progress> progress() const;
+  // Line by line what is done to whom, and by whose doing.
+  std::vector<std::string> explanation() const;
   // When `settle` shall be called for another attempt or look, by the steady clock.
   std::optional<Duration> wake_at() const;
   // The last refusal of the kernel, while it matters.
@@ -64,6 +67,7 @@ class Faults {
   std::vector<Due> failed_;                    // wanted, refused by the kernel, and reported as such
   std::optional<std::vector<Due>> attempted_;  // the last answer to `wanted`
   std::optional<kernel::State> applied_;       // none: unknown
+  std::vector<Part> parts_;                    // what that was merged of
   Duration look_at_{0};                        // when what is applied is read back again
   std::vector<std::string> interfaces_;        // when the kernel refused
   std::optional<Duration> retry_at_;

@@ -120,6 +120,7 @@ void Injector::report_state() {
   const auto held = setup_.backend.read_back();
   clean_ = held && held->empty();
   state.clean = clean_;
+  if (!state.active.empty()) state.effects = faults_.explanation();
   if (!faults_.trouble().empty()) state.message = faults_.trouble();
   if (!held) {
     state.message = concat("can't be read back: ", held.error().message);

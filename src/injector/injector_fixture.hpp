@@ -21,6 +21,13 @@ inline failure::Failure make_failure(std::string_view name, const failure::Param
   return *failure::parse(name, params);
 }
 
+// What the kernel shall do for these faults alone, all of one policy's.
+inline kernel::State merged(const std::vector<failure::Failure>& failures, const std::string& policy = "slow") {
+  std::vector<Part> parts;
+  for (const auto& failure : failures) parts.push_back({policy, failure});
+  return *merge(parts);
+}
+
 // Every 10 s for 4 s, from the epoch on.
 inline program::Entry every_ten_seconds(std::string policy, std::vector<failure::Failure> failures) {
   program::Entry entry{std::move(policy), "db-1", {}, std::move(failures)};

@@ -11,7 +11,7 @@ using program::FaultStarted;
 
 TEST_F(InjectorTest, FirstRemovesWhatAPredecessorLeft) {
   fakes::FakeBackend kernel;
-  kernel.held = merge({make_failure("partition", {})});
+  kernel.held = merged({make_failure("partition", {})});
   std::vector<program::Report> reports;
   Injector injector({kernel, clock_, steady_, "1.2.3", ""}, [&](program::Report report) { reports.push_back(report); });
   injector.start();
@@ -110,12 +110,36 @@ TEST_F(InjectorTest, FailuresThatOverlapAreMerged) {
   longer.schedule.duration = 8s;
   go_to(epoch);
   follow({slow_entry(), longer});
-  EXPECT_THAT(backend_.applies, ElementsAre(merge({slow_entry().failures[0], longer.failures[0]})));
+  const Part slow{"slow", slow_entry().failures[0]};
+  const Part lossy{"lossy", longer.failures[0]};
+  EXPECT_THAT(backend_.applies, ElementsAre(*merge({slow, lossy})));
   EXPECT_THAT(story(), ElementsAre("started slow 0", "started lossy 0", "state"));
   forget();
   go_to(epoch + 4s);
-  EXPECT_THAT(backend_.applies, ElementsAre(merge(longer.failures)));
+  EXPECT_THAT(backend_.applies, ElementsAre(*merge({lossy})));
   EXPECT_THAT(story(), ElementsAre("ended slow 0", "state"));
+}
+
+// A partition must not let anything pass while its peers come and go.
+TEST_F(InjectorTest, PeersThatComeAndGoAreTheSameFault) {
+  auto cut = every_ten_seconds("cut", {make_failure("partition", {{"peers", "service=db"}})});
+  cut.resolved["service=db"] = {*parse_prefix("10.0.0.3")};
+  go_to(epoch);
+  follow({cut});
+  EXPECT_EQ(last_state().effects, (std::vector<std::string>{"eth0 egress to 10.0.0.3: drop from cut",
+                                                            "eth0 ingress from 10.0.0.3: drop from cut"}));
+  forget();
+  cut.resolved["service=db"].push_back(*parse_prefix("10.0.0.9"));
+  follow({cut});
+  EXPECT_THAT(story(), ElementsAre("state"));
+  ASSERT_EQ(backend_.applies.size(), 1U);
+  EXPECT_EQ(backend_.applies[0].egress.classes.at(0).match.peers.ipv4.size(), 2U);
+  forget();
+  cut.resolved.clear();
+  follow({cut});
+  EXPECT_THAT(story(), ElementsAre("state"));
+  EXPECT_TRUE(backend_.held.empty()) << "nobody is meant now";
+  EXPECT_EQ(last_state().active.size(), 1U);
 }
 
 TEST_F(InjectorTest, APolicyThatHitsTwoContainersOfTheNamespaceActsOnce) {
@@ -123,7 +147,7 @@ TEST_F(InjectorTest, APolicyThatHitsTwoContainersOfTheNamespaceActsOnce) {
   other.target = "db-2";
   go_to(epoch);
   follow({slow_entry(), other});
-  EXPECT_EQ(backend_.held.egress.delays.size(), 1U);
+  EXPECT_EQ(backend_.held.egress.classes.at(0).effect.delays.size(), 1U);
   EXPECT_EQ(all<FaultStarted>().size(), 2U);
 }
 
@@ -267,13 +291,15 @@ TEST_F(InjectorTest, EveryWindowMayFailAnew) {
 
 TEST_F(InjectorTest, ABadFaultDoesNotTakeTheGoodOnesWithIt) {
   backend_.refuses = [](const kernel::State& state) {
-    return state.egress.loss > 0 ? std::optional(Error{ErrorCode::unsupported, "no loss here", {}}) : std::nullopt;
+    return state.egress.any([](const kernel::Effect& effect) { return effect.loss > 0; })
+               ? std::optional(Error{ErrorCode::unsupported, "no loss here", {}})
+               : std::nullopt;
   };
   auto cut = every_ten_seconds("cut", {make_failure("partition", {})});
   go_to(epoch);
   follow({slow_entry(), lossy_entry(), cut});
   EXPECT_THAT(story(), ElementsAre("started slow 0", "failed lossy 0", "started cut 0", "state"));
-  EXPECT_EQ(backend_.held, merge({slow_entry().failures[0], cut.failures[0]}));
+  EXPECT_EQ(backend_.held, *merge({{"slow", slow_entry().failures[0]}, {"cut", cut.failures[0]}}));
   EXPECT_EQ(last_state().message, "no loss here");
   EXPECT_EQ(last_state().active.size(), 2U);
 }
@@ -309,7 +335,7 @@ TEST_F(InjectorTest, WhatCantBeUndoneIsNotSaidToHaveEnded) {
 }
 
 TEST_F(InjectorTest, CleanIsWhatIsReadBack) {
-  backend_.read_back_lie = merge({make_failure("loss", {{"percent", "5"}})});
+  backend_.read_back_lie = merged({make_failure("loss", {{"percent", "5"}})});
   follow({});
   EXPECT_FALSE(last_state().clean);
   EXPECT_EQ(last_state().message, "the kernel still holds: egress loss 5%");

@@ -10,55 +10,151 @@ namespace {
 
 using kernel::Cut;
 
+// What happens to every packet that leaves; the faults are for all of them.
+kernel::Effect egress_of(const std::vector<failure::Failure>& failures) {
+  const auto state = merged(failures);
+  EXPECT_EQ(state.egress.classes.size(), 1U);
+  EXPECT_TRUE(state.egress.classes.at(0).match.is_everything());
+  return state.egress.classes.at(0).effect;
+}
+
 TEST(Merge, NothingIsNothing) {
-  EXPECT_TRUE(merge({}).empty());
-  EXPECT_EQ(describe(merge({})), "nothing");
+  EXPECT_TRUE(merged({}).empty());
+  EXPECT_EQ(describe(merged({})), "nothing");
 }
 
 TEST(Merge, DelaysAndReordersAreListed) {
-  const auto state =
-      merge({make_failure("latency", {{"delay", "200ms"}, {"jitter", "10ms"}, {"distribution", "normal"}}),
-             make_failure("reorder", {{"percent", "25"}, {"gap", "5"}, {"correlation", "50"}}),
-             make_failure("latency", {{"delay", "1s"}})});
-  EXPECT_THAT(state.egress.delays, ElementsAre(kernel::Delay{200ms, 10ms, 0, kernel::Distribution::normal},
-                                               kernel::Delay{1s, 0ms, 0, kernel::Distribution::uniform}));
-  EXPECT_THAT(state.egress.reorders, ElementsAre(kernel::Reorder{0.25, 10ms, 0.5, 5}));
-  EXPECT_TRUE(state.ingress.empty());
+  const std::vector<failure::Failure> failures = {
+      make_failure("latency", {{"delay", "200ms"}, {"jitter", "10ms"}, {"distribution", "normal"}}),
+      make_failure("reorder", {{"percent", "25"}, {"gap", "5"}, {"correlation", "50"}}),
+      make_failure("latency", {{"delay", "1s"}})};
+  const auto effect = egress_of(failures);
+  EXPECT_THAT(effect.delays, ElementsAre(kernel::Delay{200ms, 10ms, 0, kernel::Distribution::normal},
+                                         kernel::Delay{1s, 0ms, 0, kernel::Distribution::uniform}));
+  EXPECT_THAT(effect.reorders, ElementsAre(kernel::Reorder{0.25, 10ms, 0.5, 5}));
+  EXPECT_TRUE(merged(failures).ingress.empty());
 }
 
-TEST(Merge, LossesAreIndependent) {
+TEST(Merge, DiceAreIndependent) {
   const auto tenth = make_failure("loss", {{"percent", "10"}});
-  EXPECT_DOUBLE_EQ(merge({tenth}).egress.loss, 0.1);
-  EXPECT_DOUBLE_EQ(merge({tenth, tenth}).egress.loss, 0.19);
-  EXPECT_DOUBLE_EQ(merge({tenth, make_failure("loss", {{"percent", "100"}})}).egress.loss, 1);
+  EXPECT_DOUBLE_EQ(egress_of({tenth}).loss, 0.1);
+  EXPECT_DOUBLE_EQ(egress_of({tenth, tenth}).loss, 0.19);
+  EXPECT_DOUBLE_EQ(egress_of({tenth, make_failure("loss", {{"percent", "100"}})}).loss, 1);
+  const auto twice = make_failure("duplicate", {{"percent", "10"}});
+  EXPECT_DOUBLE_EQ(egress_of({twice, twice}).duplicate, 0.19);
+  const auto bad = make_failure("corrupt", {{"percent", "50"}});
+  EXPECT_DOUBLE_EQ(egress_of({bad, bad}).corrupt, 0.75);
+}
+
+TEST(Merge, ModelsHaveTheirDefaults) {
+  const auto effect = egress_of({make_failure("loss", {{"model.gilbert-elliott.p", "1"}}),
+                                 make_failure("loss", {{"model.markov.p13", "5"}, {"model.markov.p31", "40"}})});
+  EXPECT_EQ(effect.loss, 0);
+  EXPECT_THAT(effect.models, ElementsAre(kernel::LossModel(kernel::GilbertElliott{0.01, 0.99, 0, 1}),
+                                         kernel::LossModel(kernel::Markov{0.05, 0.4, 0, 1, 0})));
+}
+
+TEST(Merge, TheSmallestRateWins) {
+  const auto fast = make_failure("rate", {{"rate", "10mbit"}});
+  const auto slow = make_failure("rate", {{"rate", "1mbit"}, {"burst", "10kB"}, {"packet-overhead", "26"}});
+  for (const auto& order : {std::vector{fast, slow}, std::vector{slow, fast}}) {
+    EXPECT_EQ(egress_of(order).rate, (kernel::RateCap{1'000'000, 10'000, 26}));
+  }
 }
 
 TEST(Merge, DropWinsOverReject) {
   const auto drop = make_failure("partition", {});
   const auto reject = make_failure("partition", {{"mode", "reject"}});
-  EXPECT_EQ(merge({reject}).egress.cut, Cut::reject);
-  EXPECT_EQ(merge({reject, drop}).egress.cut, Cut::drop);
-  EXPECT_EQ(merge({drop, reject}).ingress.cut, Cut::drop);
+  EXPECT_EQ(egress_of({reject}).cut, Cut::reject);
+  EXPECT_EQ(egress_of({reject, drop}).cut, Cut::drop);
+  EXPECT_EQ(merged({drop, reject}).ingress.classes.at(0).effect.cut, Cut::drop);
 }
 
 TEST(Merge, EveryDirectionHasItsOwn) {
-  const auto state = merge({make_failure("latency", {{"delay", "1ms"}, {"direction", "ingress"}}),
-                            make_failure("loss", {{"percent", "10"}, {"direction", "both"}}),
-                            make_failure("partition", {{"direction", "egress"}})});
-  EXPECT_EQ(state.egress.delays.size(), 0U);
-  EXPECT_EQ(state.ingress.delays.size(), 1U);
-  EXPECT_DOUBLE_EQ(state.egress.loss, 0.1);
-  EXPECT_DOUBLE_EQ(state.ingress.loss, 0.1);
-  EXPECT_EQ(state.egress.cut, Cut::drop);
-  EXPECT_EQ(state.ingress.cut, Cut::none);
+  const auto state = merged({make_failure("latency", {{"delay", "1ms"}, {"direction", "ingress"}}),
+                             make_failure("loss", {{"percent", "10"}, {"direction", "both"}}),
+                             make_failure("partition", {{"direction", "egress"}})});
+  const auto& egress = state.egress.classes.at(0).effect;
+  const auto& ingress = state.ingress.classes.at(0).effect;
+  EXPECT_EQ(egress.delays.size(), 0U);
+  EXPECT_EQ(ingress.delays.size(), 1U);
+  EXPECT_DOUBLE_EQ(egress.loss, 0.1);
+  EXPECT_DOUBLE_EQ(ingress.loss, 0.1);
+  EXPECT_EQ(egress.cut, Cut::drop);
+  EXPECT_EQ(ingress.cut, Cut::none);
 }
 
 TEST(Merge, IsDescribedForPeople) {
-  const auto state = merge({make_failure("latency", {{"delay", "200ms"}, {"jitter", "50ms"}}),
-                            make_failure("loss", {{"percent", "10"}, {"direction", "both"}}),
-                            make_failure("loss", {{"percent", "30"}}), make_failure("reorder", {{"percent", "5"}}),
-                            make_failure("partition", {{"mode", "reject"}, {"direction", "ingress"}})});
+  const auto state = merged({make_failure("latency", {{"delay", "200ms"}, {"jitter", "50ms"}}),
+                             make_failure("loss", {{"percent", "10"}, {"direction", "both"}}),
+                             make_failure("loss", {{"percent", "30"}}), make_failure("reorder", {{"percent", "5"}}),
+                             make_failure("partition", {{"mode", "reject"}, {"direction", "ingress"}})});
   EXPECT_EQ(describe(state), "egress delay 200ms ± 50ms, reorder 5% over 10ms, loss 37%; ingress loss 10%, reject");
+}
+
+Part part(std::string policy, std::string_view name, const failure::Params& params) {
+  return {std::move(policy), make_failure(name, params)};
+}
+
+// The names of the classes of egress, in the order in which packets are held against them.
+std::vector<std::string> classes(const std::vector<Part>& parts) {
+  std::vector<std::string> names;
+  for (const auto& each : merge(parts)->egress.classes) names.push_back(each.name);
+  return names;
+}
+
+TEST(Overlap, ANarrowFilterWithinAWideOneGoesFirst) {
+  const Part slow = part("slow-db", "latency", {{"delay", "50ms"}, {"peers", "10.0.0.3"}});
+  const Part flaky = part("flaky", "loss", {{"percent", "1"}});
+  EXPECT_THAT(classes({slow, flaky}), ElementsAre("slow-db/latency + flaky/loss", "flaky/loss"));
+  EXPECT_THAT(explain({slow, flaky}, "eth0"),
+              ElementsAre("eth0 egress to 10.0.0.3: delay 50ms from slow-db + loss 1% from flaky",
+                          "eth0 egress: loss 1% from flaky"));
+}
+
+TEST(Overlap, FiltersWithoutCommonPacketsMakeAClassEach) {
+  const std::vector<std::pair<failure::Params, failure::Params>> apart = {
+      {{{"peers", "10.0.0.3"}}, {{"peers", "10.0.0.4"}}},   {{{"peers", "10.0.0.0/24"}}, {{"peers", "fd00::/8"}}},
+      {{{"protocol", "tcp"}}, {{"protocol", "udp"}}},       {{{"protocol", "icmp"}}, {{"ports", "80"}}},
+      {{{"interfaces", "eth0"}}, {{"interfaces", "eth1"}}}, {{{"peers", "10.0.0.0/24"}}, {{"exclude", "10.0.0.0/8"}}}};
+  for (auto [a, b] : apart) {
+    a.emplace_back("percent", "1");
+    b.emplace_back("percent", "2");
+    EXPECT_THAT(classes({part("a", "loss", a), part("b", "loss", b)}), ElementsAre("a/loss", "b/loss")) << b[0].second;
+  }
+}
+
+TEST(Overlap, PartlyCommonPacketsMakeThree) {
+  const Part a = part("a", "loss", {{"percent", "1"}, {"peers", "10.0.0.0/24"}});
+  const Part b = part("b", "loss", {{"percent", "1"}, {"ports", "5432"}});
+  EXPECT_THAT(classes({a, b}), ElementsAre("a/loss + b/loss", "a/loss", "b/loss"));
+}
+
+TEST(Overlap, TheSameFilterMakesOne) {
+  const Part a = part("a", "loss", {{"percent", "1"}, {"peers", "10.0.0.3"}, {"peers", "10.0.0.4"}});
+  const Part b = part("b", "duplicate", {{"percent", "1"}, {"peers", "10.0.0.4"}, {"peers", "10.0.0.3/32"}});
+  EXPECT_THAT(classes({a, b}), ElementsAre("a/loss + b/duplicate"));
+}
+
+TEST(Overlap, IsBounded) {
+  std::vector<Part> parts;
+  for (int i = 0; i < 4; ++i) {
+    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(80 + i)}}));
+  }
+  EXPECT_EQ(classes(parts).size(), 15U);
+  parts.push_back(part("p4", "loss", {{"percent", "1"}, {"ports", "84"}}));
+  EXPECT_THAT(merge(parts).error().message, testing::HasSubstr("5 filters of faults at once overlap in 31 ways"));
+  for (int i = 5; i < 70; ++i) {
+    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(80 + i)}}));
+  }
+  EXPECT_THAT(merge(parts).error().message, testing::HasSubstr("too many ways"));
+}
+
+TEST(Overlap, NamesStandForWhatTheyAreResolvedTo) {
+  Part cut = part("cut", "partition", {{"peers", "db"}, {"exclude", "10.0.0.9"}});
+  EXPECT_TRUE(merge({cut})->empty()) << "nobody is called so";
+  cut.resolved["db"] = {*parse_prefix("10.0.0.3"), *parse_prefix("fd00::3"), *parse_prefix("10.0.0.9")};
+  EXPECT_EQ(describe(*merge({cut})), "egress to 10.0.0.3, fd00::3 drop; ingress from 10.0.0.3, fd00::3 drop");
 }
 
 TEST(Decide, OneFaultPerFailureOfEveryHitPolicy) {

@@ -56,8 +56,11 @@ Duration longest(const Effect& effect) {
     total += delay.delay + spread * delay.jitter;
   }
   for (const auto& reorder : effect.reorders) total += reorder.delay;
+  if (effect.rate) total += RateSource(*effect.rate).longest();
   return total;
 }
+
+constexpr double ethernet_header = 14;
 
 }  // namespace
 
@@ -109,9 +112,74 @@ bool ReorderSource::goes_ahead(Prng& prng) {
   return *last_;
 }
 
+bool LossSource::loses(Prng& prng) {
+  return std::visit([&](const auto& model) { return loses(model, prng); }, model_);
+}
+
+bool LossSource::loses(const GilbertElliott& model, Prng& prng) {
+  const bool was_bad = bad_;
+  if (prng.unit() < (was_bad ? model.r : model.p)) bad_ = !was_bad;
+  return prng.unit() >= (was_bad ? model.h : model.k);
+}
+
+bool LossSource::loses(const Markov& model, Prng& prng) {
+  const double dice = prng.unit();
+  switch (state_) {
+    case 1:
+      if (dice < model.p14) {
+        state_ = 4;
+      } else if (dice < model.p14 + model.p13) {
+        state_ = 3;
+      }
+      break;
+    case 2:
+      if (dice < model.p23) state_ = 3;
+      break;
+    case 3:
+      if (dice < model.p32) {
+        state_ = 2;
+      } else if (dice < model.p32 + model.p31) {
+        state_ = 1;
+      }
+      break;
+    default:
+      state_ = 1;
+  }
+  return state_ >= 3;
+}
+
+double RateSource::time_of(double bytes) const { return bytes * 8e6 / static_cast<double>(rate_.bits); }
+
+Duration RateSource::longest() const { return Duration(std::llround(time_of(queue_of(rate_)))); }
+
+std::optional<Instant> RateSource::leave(Instant due, std::size_t length) {
+  const double time = time_of(static_cast<double>(length) + ethernet_header + rate_.overhead);
+  const double capacity = time_of(burst_of(rate_));
+  const auto asked = static_cast<double>(due.time_since_epoch().count());
+  const double leaves = std::max(asked, empty_since_ + std::min(time, capacity));
+  if (leaves - asked > time_of(queue_of(rate_))) return std::nullopt;
+  empty_since_ = std::max(empty_since_, leaves - capacity) + time;
+  return Instant(Duration(std::llround(leaves)));
+}
+
+Bytes corrupted(View packet, Prng& prng) {
+  Bytes bytes(packet.begin(), packet.end());
+  if (bytes.empty()) return bytes;
+  constexpr std::size_t ipv6_header = 40;
+  const std::size_t header = bytes[0] >> 4 == 4 ? std::size_t{4} * (bytes[0] & 15) : ipv6_header;
+  const std::size_t begin = std::min(header, bytes.size() - 1);
+  const auto place = static_cast<std::size_t>(prng.unit() * static_cast<double>(bytes.size() - begin));
+  bytes[begin + place] ^= static_cast<std::uint8_t>(1u << static_cast<unsigned>(prng.unit() * 8));
+  return bytes;
+}
+
 void DelayLine::configure(const Effect& effect, Instant now) {
   delays_ = {effect.delays.begin(), effect.delays.end()};
   reorders_ = {effect.reorders.begin(), effect.reorders.end()};
+  models_ = {effect.models.begin(), effect.models.end()};
+  rate_.reset();
+  if (effect.rate) rate_.emplace(*effect.rate);
+  corrupt_ = effect.corrupt;
   const Instant latest = now + longest(effect);
   for (auto& packet : held_) packet.due = std::min(packet.due, latest);
   std::ranges::make_heap(held_, later);
@@ -130,15 +198,28 @@ Instant DelayLine::due_for(Instant now) {
   return due;
 }
 
-void DelayLine::arrive(std::uint32_t id, std::uint32_t mark, Instant now) {
-  held_.push_back({due_for(now), arrived_++, id, mark});
+bool DelayLine::arrive(const Arrival& arrival, Instant now) {
+  for (auto& model : models_) {
+    if (model.loses(prng_)) return false;
+  }
+  HeldPacket packet{due_for(now), arrived_++, arrival.id, arrival.mark};
+  if (rate_) {
+    const auto leaves = rate_->leave(packet.due, arrival.length);
+    if (!leaves) return false;
+    packet.due = *leaves;
+  }
+  if (corrupt_ > 0 && prng_.unit() < corrupt_) {
+    packet.changed = std::make_unique<Bytes>(corrupted(arrival.payload, prng_));
+  }
+  held_.push_back(std::move(packet));
   std::ranges::push_heap(held_, later);
+  return true;
 }
 
 void DelayLine::leave(Instant now, std::vector<HeldPacket>& leaving) {
   while (!held_.empty() && held_.front().due <= now) {
     std::ranges::pop_heap(held_, later);
-    leaving.push_back(held_.back());
+    leaving.push_back(std::move(held_.back()));
     held_.pop_back();
   }
   shrink();
@@ -146,7 +227,7 @@ void DelayLine::leave(Instant now, std::vector<HeldPacket>& leaving) {
 
 void DelayLine::leave_all(std::vector<HeldPacket>& leaving) {
   std::ranges::sort(held_, [](const HeldPacket& a, const HeldPacket& b) { return later(b, a); });
-  leaving.insert(leaving.end(), held_.begin(), held_.end());
+  leaving.insert(leaving.end(), std::move_iterator(held_.begin()), std::move_iterator(held_.end()));
   held_.clear();
   last_due_ = {};
   shrink();
@@ -155,7 +236,7 @@ void DelayLine::leave_all(std::vector<HeldPacket>& leaving) {
 // A burst must not cost its memory for ever.
 void DelayLine::shrink() {
   constexpr std::size_t kept = 4096;
-  if (held_.empty() && held_.capacity() > kept) held_ = {};
+  if (held_.empty() && held_.capacity() > kept) std::vector<HeldPacket>().swap(held_);
 }
 
 std::optional<Instant> DelayLine::next_due() const {

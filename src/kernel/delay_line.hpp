@@ -1,4 +1,4 @@
-// Which held packet leaves when. Pure: knows neither the clock nor the kernel; one direction each.
+// Which packet of a class is lost, and which leaves when. Pure: knows neither the clock nor the kernel.
 //
 // Delays follow netem (tc-netem(8), net/sched/sch_netem.c, iproute2 netem/*.c): delay ± jitter, distributions scaled to
 // a standard deviation near the jitter and cut at four times it, correlation as a moving average of the uniform
@@ -8,9 +8,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "kernel/netlink.hpp"
 #include "kernel/state.hpp"
 
 namespace entropy::kernel {
@@ -55,12 +57,55 @@ class ReorderSource {
   std::optional<bool> last_;
 };
 
+// Whether a line loses the next packet: the models of sch_netem.c, with its order of dice.
+class LossSource {
+ public:
+  explicit LossSource(const LossModel& model) : model_(model) {}
+  bool loses(Prng& prng);
+
+ private:
+  bool loses(const GilbertElliott& model, Prng& prng);
+  bool loses(const Markov& model, Prng& prng);
+
+  LossModel model_;
+  bool bad_ = false;
+  int state_ = 1;  // of Markov
+};
+
+// When packets leave a line that takes so many bits a second, as a bucket of tokens lets them; their length is that of
+// IP, an Ethernet header is added to it.
+class RateSource {
+ public:
+  explicit RateSource(const RateCap& rate) : rate_(rate) {}
+  // Nullopt where the queue is full.
+  std::optional<Instant> leave(Instant due, std::size_t length);
+  Duration longest() const;
+
+ private:
+  double time_of(double bytes) const;  // microseconds
+
+  RateCap rate_;
+  double empty_since_ = -1e18;  // the time at which the bucket would have been empty
+};
+
+// A packet that has come; `payload` is there where bits are to be flipped.
+struct Arrival {
+  std::uint32_t id = 0;  // the kernel's
+  std::uint32_t mark = 0;
+  std::size_t length = 0;
+  View payload = {};
+};
+
 struct HeldPacket {
   Instant due;
   std::uint64_t order = 0;  // of arrival
-  std::uint32_t id = 0;     // the kernel's
+  std::uint32_t id = 0;
   std::uint32_t mark = 0;
+  std::unique_ptr<Bytes> changed = nullptr;  // what it shall be instead
 };
+
+// The packet with one bit of it flipped, behind the IP header.
+Bytes corrupted(View packet, Prng& prng);
 
 class DelayLine {
  public:
@@ -69,7 +114,8 @@ class DelayLine {
   // From now on packets wait as `effect` says. Those already held keep their time, but wait no longer than a packet
   // that arrives now could.
   void configure(const Effect& effect, Instant now);
-  void arrive(std::uint32_t id, std::uint32_t mark, Instant now);
+  // False: it is lost.
+  bool arrive(const Arrival& arrival, Instant now);
   // Takes out what is due, in the order in which it leaves, and appends it.
   void leave(Instant now, std::vector<HeldPacket>& leaving);
   void leave_all(std::vector<HeldPacket>& leaving);
@@ -83,6 +129,9 @@ class DelayLine {
   Prng prng_;
   std::vector<DelaySource> delays_;
   std::vector<ReorderSource> reorders_;
+  std::vector<LossSource> models_;
+  std::optional<RateSource> rate_;
+  double corrupt_ = 0;
   std::vector<HeldPacket> held_;  // a heap; the earliest first
   Instant last_due_{};            // of the packets that were not sent ahead
   std::uint64_t arrived_ = 0;

@@ -4,6 +4,7 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 
+#include <bit>
 #include <cmath>
 #include <tuple>
 
@@ -24,12 +25,54 @@ Effect delayed(Duration delay, Duration jitter = 0ms, Distribution distribution 
   return {{{delay, jitter, 0, distribution}}, {}, 0, Cut::none};
 }
 
+Effect losing(double share) { return {{}, {}, share, Cut::none}; }
+
 Effect everything(Cut cut) {
   Effect effect = delayed(10ms, 2ms);
   effect.reorders = {{0.25, 5ms, 0.5, 3}};
   effect.loss = 0.001;
   effect.cut = cut;
+  effect.models = {GilbertElliott{0.01, 0.1, 0.2, 0.99}, Markov{0.01, 0.2, 0.1, 0.5, 0.001}};
+  effect.duplicate = 0.02;
+  effect.corrupt = 0.003;
+  effect.rate = RateCap{8'000'000, 0, 24};
   return effect;
+}
+
+Match to_peers(std::vector<Prefix> peers) {
+  Match match;
+  match.peers = Addresses::of(peers);
+  return match;
+}
+
+std::vector<Match> matches() {
+  std::vector<Match> all = {
+      to_peers({*parse_prefix("10.0.0.3")}), to_peers({*parse_prefix("fd00::/8")}),
+      to_peers({*parse_prefix("10.0.0.0/24"), *parse_prefix("10.0.2.1"), *parse_prefix("fd00::1")})};
+  Match ports;
+  ports.ports = {{{80, 80}, {8000, 8010}}, {{80, 80}}};
+  all.push_back(ports);
+  ports.transport = Transport::udp;
+  ports.interfaces = {"eth1"};
+  ports.peers = without(Addresses{}, Addresses::of({*parse_prefix("10.0.0.3")}));
+  all.push_back(ports);
+  Match icmp;
+  icmp.transport = Transport::icmp;
+  icmp.interfaces = {"eth0", "eth1"};
+  all.push_back(icmp);
+  return all;
+}
+
+// A class for each match, each with another effect.
+Traffic classes() {
+  Traffic traffic;
+  const std::vector<Effect> effects = {everything(Cut::none), everything(Cut::drop), everything(Cut::reject),
+                                       delayed(1ms), Effect{{}, {}, 0.5, Cut::none}};
+  for (const auto& match : matches()) {
+    const std::size_t number = traffic.classes.size();
+    traffic.classes.push_back({"class " + std::to_string(number), match, effects[number % effects.size()]});
+  }
+  return traffic;
 }
 
 std::vector<State> states() {
@@ -40,6 +83,7 @@ std::vector<State> states() {
     all.push_back({{}, effect});
     all.push_back({effect, effect});
   }
+  all.push_back({classes(), classes()});
   return all;
 }
 
@@ -58,13 +102,15 @@ Result<nft::Table> decode_one(View bytes, nft::Family family) {
   auto tables = nft::decode_tables(bytes, table_name);
   auto chains = nft::decode_chains(bytes, table_name);
   auto sets = nft::decode_sets(bytes, table_name);
-  auto elements = nft::decode_elements(bytes);
   if (!tables) return fail(tables.error());
   if (!chains) return fail(chains.error());
   if (!sets) return fail(sets.error());
-  if (!elements) return fail(elements.error());
   if (auto rules = nft::decode_rules(bytes, table_name, *chains); !rules) return fail(rules.error());
-  for (auto& set : *sets) set.elements = *elements;
+  for (auto& set : *sets) {
+    auto elements = nft::decode_elements(bytes, set.name);
+    if (!elements) return fail(elements.error());
+    set.elements = std::move(*elements);
+  }
   return nft::Table{family, std::string(table_name), 0, std::move(*sets), std::move(*chains)};
 }
 
@@ -142,11 +188,11 @@ TEST(Netlink, RefusalsCarryTheKernelsWords) {
 }
 
 TEST(Nft, ARefusedMessageIsDescribed) {
-  const Bytes batch = batch_for(tables_for({{{}, {}, 0.5, Cut::none}, {}}, surroundings()));
+  const Bytes batch = batch_for(tables_for({losing(0.5), {}}, surroundings()));
   std::string all;
   for (std::uint32_t sequence = 1; sequence < 20; ++sequence) all += nft::describe(batch, sequence) + "\n";
   EXPECT_THAT(all, HasSubstr("table netdev"));
-  EXPECT_THAT(all, HasSubstr("rule \"lost\" in chain \"egress eth0\" of netdev"));
+  EXPECT_THAT(all, HasSubstr("rule \"lost\" in chain \"egress 0\" of netdev"));
 }
 
 TEST(Ruleset, TheStateReadsBackAsAsked) {
@@ -156,13 +202,46 @@ TEST(Ruleset, TheStateReadsBackAsAsked) {
   EXPECT_EQ(state_of({}, {}, surroundings()), State{});
 }
 
+// Or the rules could be read back as what they are not.
+TEST(Ruleset, OtherMatchesMakeOtherRules) {
+  const auto around = surroundings();
+  std::vector<State> all;
+  for (const auto& match : matches()) {
+    all.push_back({Traffic({{"one", match, Effect{{}, {}, 0.5, Cut::none}}}), {}});
+  }
+  all.push_back({Effect{{}, {}, 0.5, Cut::none}, {}});
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = 0; j < all.size(); ++j) {
+      const bool same = !difference(tables_for(all[i], around), tables_for(all[j], around)).has_value();
+      EXPECT_EQ(same, i == j) << i << " " << j;
+    }
+  }
+}
+
+TEST(Ruleset, PeersThatComeAndGoMakeANewSetInOneBatch) {
+  const auto around = surroundings();
+  const auto with = [&](std::vector<Prefix> peers) {
+    return tables_for({Traffic({{"cut", to_peers(std::move(peers)), Effect{{}, {}, 0, Cut::drop}}}), {}}, around);
+  };
+  const auto before = with({*parse_prefix("10.0.0.3")});
+  const auto after = with({*parse_prefix("10.0.0.3"), *parse_prefix("10.0.0.4")});
+  Writer out;
+  write_transition(out, before, after);
+  const auto sets = nft::decode_sets(out.bytes(), table_name);
+  ASSERT_TRUE(sets);
+  ASSERT_EQ(sets->size(), 1U);
+  EXPECT_THAT(*nft::decode_elements(out.bytes(), sets->front().name),
+              ElementsAre(nft::Element{{10, 0, 0, 3}, false}, nft::Element{{10, 0, 0, 5}, true}));
+  EXPECT_TRUE(counted_by_replaced(before, after).matched == 0);
+}
+
 TEST(Ruleset, ForeignChangesAreNoticed) {
   const State state = {everything(Cut::drop), {}};
   const auto around = surroundings();
   auto tables = tables_for(state, around);
   tables.back().chains.back().rules.pop_back();
   EXPECT_FALSE(state_of(tables, state, around));
-  EXPECT_THAT(*difference(tables, tables_for(state, around)), HasSubstr("chain \"egress eth1\" of netdev differs"));
+  EXPECT_THAT(*difference(tables, tables_for(state, around)), HasSubstr("chain \"egress of eth1\" of netdev differs"));
   auto faded = tables_for(state, around);
   faded.front().sets.front().elements.pop_back();
   EXPECT_THAT(*difference(faded, tables_for(state, around)), HasSubstr("set alive of ip differs"));
@@ -170,10 +249,12 @@ TEST(Ruleset, ForeignChangesAreNoticed) {
 
 TEST(Ruleset, QdiscsNeedNoCopies) {
   const auto around = surroundings(true, Holder::qdiscs);
-  const auto tables = tables_for({everything(Cut::none), everything(Cut::drop)}, around);
+  Effect effect = everything(Cut::none);
+  effect.duplicate = 0;
+  const auto tables = tables_for({effect, effect}, around);
   ASSERT_EQ(tables.size(), 1u);
   EXPECT_EQ(tables.front().family, nft::Family::netdev);
-  EXPECT_EQ(tables.front().chains.size(), 4u);
+  EXPECT_EQ(tables.front().chains.size(), 6u);  // two of each interface, one of each direction's class
   const auto left = draining(tables);
   for (const auto& chain : left.front().chains) EXPECT_TRUE(chain.rules.empty());
 }
@@ -185,7 +266,7 @@ TEST(Ruleset, WithoutEgressHookPostroutingClassifies) {
     const auto tables = tables_for({effect, {}}, around);
     ASSERT_EQ(tables.size(), 2u);  // of IPv4 and IPv6, none of family netdev
     for (const auto& table : tables) {
-      ASSERT_EQ(table.chains.size(), 1u);
+      ASSERT_EQ(table.chains.size(), 2u);  // of the hook, and of the class
       const nft::Rule& last = table.chains.front().rules.back();
       EXPECT_THAT(last.expressions, ::testing::Contains(nft::Expression(nft::StoreMeta{NFT_META_PRIORITY})));
     }
@@ -198,14 +279,14 @@ TEST(Ruleset, ChainsAreNeverRemovedAndOriginalsStillDisappear) {
   const auto left = draining(before);
   EXPECT_EQ(left.size(), before.size());
   for (std::size_t i = 0; i < left.size(); ++i) EXPECT_EQ(left[i].chains.size(), before[i].chains.size());
-  EXPECT_EQ(left.back().chains.front().rules.size(), 1);
+  for (const auto& chain : left.back().chains) EXPECT_EQ(chain.rules.size(), chain.device.empty() ? 0 : 1);
   EXPECT_EQ(difference(left, {}), std::nullopt);
   EXPECT_THAT(*difference(before, {}), HasSubstr("still has rules"));
 }
 
 TEST(Ruleset, CountersOfReplacedRulesAreKept) {
   const auto around = surroundings();
-  auto kernel = tables_for({{{}, {}, 0.5, Cut::none}, {}}, around);
+  auto kernel = tables_for({losing(0.5), {}}, around);
   for (auto& chain : kernel.front().chains) {
     for (auto& rule : chain.rules) {
       for (auto& expression : rule.expressions) {
@@ -213,17 +294,17 @@ TEST(Ruleset, CountersOfReplacedRulesAreKept) {
       }
     }
   }
-  EXPECT_EQ(counted(kernel).dropped, 20);
-  EXPECT_EQ(counted(kernel).matched, 20);
+  EXPECT_EQ(counted(kernel).dropped, 10);
+  EXPECT_EQ(counted(kernel).matched, 10);
   EXPECT_EQ(counted_by_replaced(kernel, kernel).dropped, 0);
-  EXPECT_EQ(counted_by_replaced(kernel, tables_for({{{}, {}, 0.4, Cut::none}, {}}, around)).dropped, 20);
+  EXPECT_EQ(counted_by_replaced(kernel, tables_for({losing(0.4), {}}, around)).dropped, 10);
 }
 
 TEST(Ruleset, LossIsAskedInStepsThatTheKernelCanDo) {
-  const State state = canonical({{{}, {}, 1 - 0.9 * 0.8, Cut::none}, {{}, {}, 7, Cut::none}});
-  EXPECT_EQ(state.egress.loss, 0.28);
-  EXPECT_EQ(state.ingress.loss, 1);
-  EXPECT_TRUE(canonical({{{}, {}, 1e-12, Cut::none}, {}}).empty());
+  const State state = canonical({losing(1 - 0.9 * 0.8), losing(7)});
+  EXPECT_EQ(state.egress.classes[0].effect.loss, 0.28);
+  EXPECT_EQ(state.ingress.classes[0].effect.loss, 1);
+  EXPECT_TRUE(canonical({losing(1e-12), {}}).empty());
 }
 
 TEST(Queue, PacketsAreReadWithTheirMark) {
@@ -317,8 +398,8 @@ std::vector<std::uint32_t> ids(const std::vector<HeldPacket>& packets) {
 TEST(DelayLine, LetsPacketsGoWhenTheyAreDue) {
   DelayLine line(1);
   line.configure(delayed(10ms), at(0ms));
-  line.arrive(1, 5, at(0ms));
-  line.arrive(2, 6, at(1ms));
+  line.arrive({1, 5}, at(0ms));
+  line.arrive({2, 6}, at(1ms));
   EXPECT_EQ(line.next_due(), at(10ms));
   std::vector<HeldPacket> leaving;
   line.leave(at(9999us), leaving);
@@ -334,7 +415,7 @@ TEST(DelayLine, LetsPacketsGoWhenTheyAreDue) {
 TEST(DelayLine, JitterNeverReorders) {
   DelayLine line(7);
   line.configure(delayed(10ms, 10ms, Distribution::normal), at(0ms));
-  for (std::uint32_t i = 0; i < 1000; ++i) line.arrive(i, 0, at(Duration(i * 100)));
+  for (std::uint32_t i = 0; i < 1000; ++i) line.arrive({i}, at(Duration(i * 100)));
   std::vector<HeldPacket> leaving;
   for (Duration time{0}; line.size() > 0; time += 50us) line.leave(at(time), leaving);
   EXPECT_TRUE(std::ranges::is_sorted(ids(leaving)));
@@ -345,7 +426,7 @@ TEST(DelayLine, DelaysAddUp) {
   Effect effect = delayed(10ms);
   effect.delays.push_back({5ms, 0ms, 0, {}});
   line.configure(effect, at(0ms));
-  line.arrive(1, 0, at(0ms));
+  line.arrive({1}, at(0ms));
   EXPECT_EQ(line.next_due(), at(15ms));
 }
 
@@ -377,7 +458,7 @@ TEST(DelayLine, WhatGoesAheadPassesWhatWaits) {
   Effect effect;
   effect.reorders = {{1, 10ms, 0, 3}};
   line.configure(effect, at(0ms));
-  for (std::uint32_t i = 0; i < 6; ++i) line.arrive(i, 0, at(0ms));
+  for (std::uint32_t i = 0; i < 6; ++i) line.arrive({i}, at(0ms));
   std::vector<HeldPacket> leaving;
   line.leave(at(0ms), leaving);
   EXPECT_THAT(ids(leaving), ElementsAre(2, 5));
@@ -388,18 +469,104 @@ TEST(DelayLine, WhatGoesAheadPassesWhatWaits) {
 TEST(DelayLine, AChangeShortensWhatIsHeldAndKeepsTheOrder) {
   DelayLine line(1);
   line.configure(delayed(10s), at(0ms));
-  for (std::uint32_t i = 0; i < 3; ++i) line.arrive(i, 0, at(0ms));
+  for (std::uint32_t i = 0; i < 3; ++i) line.arrive({i}, at(0ms));
   line.configure(delayed(1ms), at(5ms));
-  line.arrive(3, 0, at(5ms));
+  line.arrive({3}, at(5ms));
   std::vector<HeldPacket> leaving;
   line.leave(at(6ms), leaving);
   EXPECT_THAT(ids(leaving), ElementsAre(0, 1, 2, 3));
 }
 
+double share_lost(const LossModel& model) {
+  Prng prng(5);
+  LossSource source(model);
+  constexpr int count = 200'000;
+  int lost = 0;
+  for (int i = 0; i < count; ++i) lost += source.loses(prng) ? 1 : 0;
+  return static_cast<double>(lost) / count;
+}
+
+TEST(Loss, ModelsLoseWhatTheirStatesSay) {
+  // Bad a share p / (p + r) of the time.
+  EXPECT_NEAR(share_lost(GilbertElliott{0.02, 0.18, 0, 1}), 0.1, 0.01);
+  EXPECT_NEAR(share_lost(GilbertElliott{0.1, 0.1, 0.4, 0.9}), 0.5 * 0.6 + 0.5 * 0.1, 0.01);
+  // Bursts alone: in state 3 for 1 / p31 packets, before that in state 1 for 1 / p13.
+  EXPECT_NEAR(share_lost(Markov{0.05, 0.45, 0, 1, 0}), 0.1, 0.01);
+  EXPECT_NEAR(share_lost(Markov{0, 1, 0, 1, 0.25}), 0.2, 0.01);  // every single loss is followed by a packet
+}
+
+TEST(DelayLine, ARateSpacesPackets) {
+  DelayLine line(1);
+  Effect effect;
+  effect.rate = RateCap{1'000'000, 3200, 0};  // 125 bytes a millisecond
+  line.configure(effect, at(0ms));
+  int kept = 0;
+  for (std::uint32_t i = 0; i < 100; ++i) kept += line.arrive({i, 0, 1236}, at(1s)) ? 1 : 0;
+  // Of 1250 bytes with their header, 10 ms each: two by the burst, then as many as find room in 30,000 bytes.
+  EXPECT_EQ(kept, 26);
+  std::vector<HeldPacket> leaving;
+  line.leave(at(1s), leaving);
+  EXPECT_EQ(leaving.size(), 2U);
+  line.leave(at(1s + 104ms), leaving);
+  EXPECT_EQ(leaving.size(), 12U);
+}
+
+TEST(DelayLine, OneBitBehindTheHeaderIsFlipped) {
+  Prng prng(3);
+  Bytes packet(60, 0);
+  packet[0] = 0x45;
+  for (int i = 0; i < 1000; ++i) {
+    const Bytes bad = corrupted(packet, prng);
+    int bits = 0;
+    for (std::size_t at = 0; at < packet.size(); ++at) {
+      const int here = std::popcount(static_cast<unsigned>(packet[at] ^ bad[at]));
+      if (here > 0) EXPECT_GE(at, 20U);
+      bits += here;
+    }
+    EXPECT_EQ(bits, 1);
+  }
+  EXPECT_TRUE(corrupted({}, prng).empty());
+  EXPECT_EQ(corrupted(View(packet).first(7), prng).size(), 7U);
+}
+
+TEST(Slots, ClassesKeepTheirs) {
+  const auto named = [](std::string name, Match match, Effect effect) { return Class{std::move(name), match, effect}; };
+  const Match db = to_peers({*parse_prefix("10.0.0.3")});
+  const Match more = to_peers({*parse_prefix("10.0.0.3"), *parse_prefix("10.0.0.4")});
+  const Traffic one({named("slow", db, delayed(1ms))});
+  EXPECT_THAT(assign_slots({}, {}, one), ElementsAre(0));
+  // By name while the peers change, by peers while others join in; new ones go where nothing was.
+  const Traffic two({named("slow + flaky", db, delayed(1ms)), named("flaky", {}, Effect{{}, {}, 0.5, Cut::none})});
+  EXPECT_THAT(assign_slots(one, {3}, two), ElementsAre(3, 0));
+  EXPECT_THAT(assign_slots(one, {3}, Traffic({named("slow", more, delayed(1ms))})), ElementsAre(3));
+  EXPECT_THAT(assign_slots(one, {0}, Traffic({named("other", more, delayed(1ms))})), ElementsAre(1));
+  Effect narrow = delayed(1ms);
+  narrow.rate = RateCap{1'000'000, 0, 0};
+  EXPECT_THAT(assign_slots(one, {0}, Traffic({named("slow", db, narrow)})), ElementsAre(1)) << "other qdiscs";
+}
+
+TEST(Addresses, AreSets) {
+  const auto of = [](std::vector<std::string> texts) {
+    std::vector<Prefix> prefixes;
+    for (const auto& text : texts) prefixes.push_back(*parse_prefix(text));
+    return Addresses::of(prefixes);
+  };
+  EXPECT_EQ(of({"10.0.0.0/25", "10.0.0.128/25", "10.0.0.7"}), of({"10.0.0.0/24"}));
+  EXPECT_EQ(of({"0.0.0.0/0", "::/0"}), Addresses{});
+  EXPECT_EQ(both(of({"10.0.0.0/8"}), of({"10.1.0.0/16", "11.0.0.0/8", "fd00::1"})), of({"10.1.0.0/16"}));
+  EXPECT_EQ(without(of({"10.0.0.0/30"}), of({"10.0.0.1"})), of({"10.0.0.0", "10.0.0.2/31"}));
+  EXPECT_TRUE(without(Addresses{}, Addresses{}).empty());
+  EXPECT_TRUE(both(of({"10.0.0.1"}), of({"10.0.0.2"})).empty());
+  EXPECT_EQ(to_string(of({"10.0.0.3", "10.0.1.0/24", "fd00::/8"})), "10.0.0.3, 10.0.1.0/24, fd00::/8");
+  EXPECT_EQ(to_string(without(Addresses{}, of({"10.0.0.3"}))), "all but 10.0.0.3");
+  EXPECT_EQ(to_string(of({"10.0.0.1", "10.0.0.2"})), "10.0.0.1-10.0.0.2");
+  EXPECT_EQ(to_string(Addresses::none()), "nobody");
+}
+
 TEST(DelayLine, EverythingLeavesInOrderAtTheEnd) {
   DelayLine line(1);
   line.configure(delayed(10ms), at(0ms));
-  for (std::uint32_t i = 0; i < 5; ++i) line.arrive(i, 0, at(0ms));
+  for (std::uint32_t i = 0; i < 5; ++i) line.arrive({i}, at(0ms));
   std::vector<HeldPacket> leaving;
   line.leave_all(leaving);
   EXPECT_THAT(ids(leaving), ElementsAre(0, 1, 2, 3, 4));

@@ -14,19 +14,6 @@ namespace {
 constexpr Duration longest_drain = std::chrono::seconds(1);
 constexpr Duration drain_look = std::chrono::milliseconds(1);
 
-bool is_on_any(const std::vector<tc::Qdisc>& roots, const tc::Qdisc& qdisc) {
-  return std::ranges::find(roots, qdisc.device, &tc::Qdisc::device) != roots.end();
-}
-
-// The first of a chain is the one that loses what is to be lost.
-std::uint64_t dropped_on(std::uint32_t device, const std::vector<tc::Qdisc>& qdiscs) {
-  std::uint64_t sum = 0;
-  for (const auto& qdisc : qdiscs) {
-    if (qdisc.device == device && qdisc.handle == first_netem) sum += qdisc.dropped;
-  }
-  return sum;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<NetemBackend>> NetemBackend::make(EgressHook hook) {
@@ -40,7 +27,7 @@ Result<std::unique_ptr<NetemBackend>> NetemBackend::make(EgressHook hook) {
   Surroundings surroundings;
   surroundings.ipv6 = ipv6_available();
   surroundings.holder = Holder::qdiscs;
-  surroundings.held_class = held_class;
+  surroundings.held_class = first_held_class;
   surroundings.egress_hook = hook == EgressHook::if_there && check_egress_hook(tables->socket()).has_value();
   std::unique_ptr<NetemBackend> backend(
       new NetemBackend(std::move(*tables), std::move(*links), std::move(surroundings), std::move(*control)));
@@ -53,14 +40,25 @@ Result<std::unique_ptr<NetemBackend>> NetemBackend::make(EgressHook hook) {
 }
 
 Result<> NetemBackend::check(const State& wanted) {
-  for (const Effect* effect : {&wanted.egress, &wanted.ingress}) {
-    if (const auto netems = netems_for(*effect); !netems) return fail(netems.error());
+  bool slows = false;
+  for (const Traffic* traffic : {&wanted.egress, &wanted.ingress}) {
+    for (const auto& each : traffic->classes) {
+      if (const auto chain = chain_for(each.effect); !chain) return fail(chain.error());
+      slows = slows || each.effect.rate;
+    }
   }
-  if (!passes_qdiscs(wanted.egress, surroundings_)) return {};
+  if (slows) {
+    if (auto able = control_.check_kind("tbf", "sch_tbf", surroundings_.loopback_index); !able) return able;
+  }
+  if (!sends_to_qdiscs(wanted.egress)) return {};
   if (auto found = find_interfaces(); !found) return found;
   const auto kernel = control_.qdiscs();
   if (!kernel) return fail(kernel.error());
   return check_roots(*kernel);
+}
+
+bool NetemBackend::sends_to_qdiscs(const Traffic& egress) const {
+  return egress.any([this](const Effect& effect) { return passes_qdiscs(effect, surroundings_); });
 }
 
 Result<> NetemBackend::become(const State& wanted) {
@@ -79,17 +77,18 @@ Result<> NetemBackend::become(const State& wanted) {
 Result<std::vector<tc::Qdisc>> NetemBackend::qdiscs_for(const State& wanted) {
   std::vector<tc::Qdisc> all;
   for (const auto& link : found_) {
-    const auto egress = egress_qdiscs(wanted.egress, link.index, losing_of_egress());
+    const auto egress = kernel::qdiscs_for(wanted.egress, surroundings_.egress_slots, link.index, losing_of_egress());
     if (!egress) return fail(egress.error());
     all.insert(all.end(), egress->begin(), egress->end());
   }
   if (!wanted.ingress.holds_packets()) return all;
-  const auto possible = netems_for(wanted.ingress);  // before a device is made for it
+  // Before a device is made for it.
+  const auto possible = kernel::qdiscs_for(wanted.ingress, surroundings_.ingress_slots, 0);
   if (!possible) return fail(possible.error());
   const auto device = control_.make_ifb(ingress_device);
   if (!device) return fail(device.error());
   surroundings_.ingress_device = *device;
-  const auto ingress = ingress_qdiscs(wanted.ingress, *device);
+  const auto ingress = kernel::qdiscs_for(wanted.ingress, surroundings_.ingress_slots, *device);
   if (!ingress) return fail(ingress.error());
   all.insert(all.end(), ingress->begin(), ingress->end());
   return all;
@@ -98,10 +97,13 @@ Result<std::vector<tc::Qdisc>> NetemBackend::qdiscs_for(const State& wanted) {
 Result<> NetemBackend::make_qdiscs(const State& wanted, const std::vector<tc::Qdisc>& qdiscs) {
   const auto kernel = control_.qdiscs();
   if (!kernel) return fail(kernel.error());
-  if (passes_qdiscs(wanted.egress, surroundings_)) {
+  if (sends_to_qdiscs(wanted.egress)) {
     if (auto free = check_roots(*kernel); !free) return free;
   }
   const auto changes = qdisc_changes(*kernel, qdiscs, wanted != state_);
+  for (const auto& qdisc : changes.removed) {
+    if (auto removed = control_.remove(qdisc); !removed) return removed;
+  }
   for (const auto& qdisc : changes.added) {
     if (auto added = control_.add(qdisc); !added) return added;
   }
@@ -152,10 +154,10 @@ Result<> NetemBackend::remove_surplus(const std::vector<tc::Qdisc>& wanted) {
   wait_until_drained(roots);
   const auto ifb = control_.find_ifb(ingress_device);
   const bool no_ifb = !ifb || !*ifb || std::ranges::find(wanted, (*ifb)->index, &tc::Qdisc::device) != wanted.end();
+  for (const auto& root : roots) dropped_before_ += dropped_on(root.device, *kernel);
   for (const auto& root : roots) {
     if (!no_ifb && root.device == (*ifb)->index) continue;  // goes with its device
     if (auto removed = control_.remove(root); !removed) return removed;
-    dropped_before_ += dropped_on(root.device, *kernel);
   }
   if (no_ifb) return {};
   return control_.remove_link((*ifb)->index);
@@ -164,24 +166,24 @@ Result<> NetemBackend::remove_surplus(const std::vector<tc::Qdisc>& wanted) {
 void NetemBackend::wait_until_drained(const std::vector<tc::Qdisc>& roots) {
   if (roots.empty()) return;
   const Instant end = monotonic_now() + longest_drain;
-  const auto holding = [&](const tc::Qdisc& qdisc) {
-    return is_on_any(roots, qdisc) && qdisc.handle == first_netem && qdisc.holding > 0;
-  };
   do {
     std::this_thread::sleep_for(drain_look);
     renew_if_due();
     const auto kernel = control_.qdiscs();
-    if (!kernel || std::ranges::none_of(*kernel, holding)) return;
+    if (!kernel) return;
+    if (std::ranges::none_of(roots, [&](const tc::Qdisc& root) { return holds_any(*kernel, root.device); })) return;
   } while (monotonic_now() < end);
 }
 
+// With what the qdiscs themselves have lost: by a model, for want of room, or all there is to lose without egress hook.
 Result<Counters> NetemBackend::counters() {
   auto counters = OwningBackend::counters();
-  if (!counters || surroundings_.egress_hook) return counters;
+  if (!counters) return counters;
   const auto kernel = control_.qdiscs();
   if (!kernel) return fail(kernel.error());
   counters->dropped += dropped_before_;
   for (const auto& link : found_) counters->dropped += dropped_on(link.index, *kernel);
+  if (state_.ingress.holds_packets()) counters->dropped += dropped_on(surroundings_.ingress_device, *kernel);
   return counters;
 }
 

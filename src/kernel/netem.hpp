@@ -42,6 +42,7 @@ class NetemBackend final : public OwningBackend {
 
   Result<std::vector<tc::Qdisc>> qdiscs_for(const State& wanted);
   Result<> make_qdiscs(const State& wanted, const std::vector<tc::Qdisc>& qdiscs);
+  bool sends_to_qdiscs(const Traffic& egress) const;
   Result<> check_roots(const std::vector<tc::Qdisc>& kernel);
   Result<> remove_surplus(const std::vector<tc::Qdisc>& wanted);
   Losing losing_of_egress() const { return surroundings_.egress_hook ? Losing::rules : Losing::netem; }

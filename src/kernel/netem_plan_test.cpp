@@ -24,6 +24,19 @@ Effect rich() {
   return effect;
 }
 
+std::vector<tc::Qdisc> qdiscs_of(const Effect& effect, std::uint32_t device) {
+  return qdiscs_for(effect, {}, device).value();
+}
+
+std::vector<tc::Netem> netems_for(const Effect& effect, Losing losing = Losing::rules) {
+  std::vector<tc::Netem> netems;
+  const auto chain = chain_for(effect, losing);
+  EXPECT_TRUE(chain);
+  for (const auto& options : chain.value_or(std::vector<Options>())) netems.push_back(std::get<tc::Netem>(options));
+  return netems;
+}
+std::string error_for(const Effect& effect) { return chain_for(effect).error().message; }
+
 Bytes written(const std::vector<tc::Qdisc>& qdiscs) {
   Writer out;
   for (const auto& qdisc : qdiscs) tc::add_qdisc(out, qdisc);
@@ -32,7 +45,13 @@ Bytes written(const std::vector<tc::Qdisc>& qdiscs) {
 
 // A request for a qdisc speaks of it with the same message as the kernel's answer to a dump.
 TEST(Tc, EveryQdiscReadsBackAsWritten) {
-  for (const auto& qdiscs : {egress_qdiscs(rich(), 7).value(), ingress_qdiscs(rich(), 9).value()}) {
+  Effect full = rich();
+  full.models = {GilbertElliott{0.01, 0.1, 0.2, 0.99}, Markov{0.01, 0.2, 0.1, 0.5, 0.001}};
+  full.corrupt = 0.25;
+  full.rate = RateCap{10'000'000, 50'000, 14};
+  Effect fast;
+  fast.rate = RateCap{80'000'000'000, 0, 0};
+  for (const auto& qdiscs : {qdiscs_of(rich(), 7), qdiscs_of(full, 9), qdiscs_of(fast, 9)}) {
     EXPECT_EQ(tc::decode_qdiscs(written(qdiscs)), qdiscs);
   }
 }
@@ -42,14 +61,14 @@ TEST(Tc, AQdiscIsBytesAsTheKernelWantsThem) {
   netem.latency = 5'000'000'001ns;  // beyond 32 bits
   netem.limit = 77;
   netem.gap = 1;
-  const Bytes bytes = written({{3, first_netem, held_class, "netem", netem, 0, 0}});
+  const Bytes bytes = written({{3, first_netem, first_held_class, "netem", netem, 0, 0}});
   View rest = bytes;
   const auto message = next_message(rest);
   ASSERT_TRUE(message);
   EXPECT_EQ(message->type, RTM_NEWQDISC);
   const auto head = read_struct<tcmsg>(message->payload);
   EXPECT_EQ(head->tcm_ifindex, 3);
-  EXPECT_EQ(head->tcm_parent, 0x4e540004u);
+  EXPECT_EQ(head->tcm_parent, 0x4e540002u);
   const auto options = find(attributes_behind(message->payload, sizeof(tcmsg)), TCA_OPTIONS);
   const auto fixed = read_struct<tc_netem_qopt>(*options);
   EXPECT_EQ(fixed->limit, 77u);
@@ -61,14 +80,15 @@ TEST(Tc, AQdiscIsBytesAsTheKernelWantsThem) {
 
 TEST(Tc, WhatWeDontAskForIsNotTakenForOurs) {
   const Effect effect = {{{10ms, 2ms, 0, {}}}, {}, 0, Cut::none};
-  const auto wanted = ingress_qdiscs(effect, 4).value();
-  Bytes bytes = written(wanted);
+  const auto wanted = qdiscs_of(effect, 4);
+  Bytes bytes = written({wanted.back()});
   const std::size_t options = sizeof(nlmsghdr) + sizeof(tcmsg) + 12 + sizeof(nlattr);
   bytes[options + offsetof(tc_netem_qopt, duplicate)] = 1;
   const auto doubling = tc::decode_qdiscs(bytes);
   ASSERT_EQ(doubling.size(), 1u);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(doubling[0].options));
-  EXPECT_THAT(*difference(doubling, wanted), HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
+  EXPECT_THAT(*difference({wanted.front(), doubling[0]}, wanted),
+              HasSubstr("netem 4e55: on interface 4 is not as it was asked for"));
 }
 
 void decode_all(View bytes) {
@@ -77,7 +97,7 @@ void decode_all(View bytes) {
 }
 
 TEST(Tc, TruncatedAndHostileBytesAreNeverReadBeyond) {
-  const Bytes whole = written(egress_qdiscs(rich(), 7).value());
+  const Bytes whole = written(qdiscs_of(rich(), 7));
   for (std::size_t length = 0; length < whole.size(); length += 7) decode_all(View(whole).first(length));
   Prng prng(5);
   for (int i = 0; i < 1000; ++i) {
@@ -108,7 +128,7 @@ TEST(Tc, DistributionsHaveTheMomentsThatNetemWants) {
 }
 
 TEST(NetemPlan, PlainDelaysAreOneAndJitterKeepsTheOrder) {
-  const auto netems = netems_for(rich()).value();
+  const auto netems = netems_for(rich());
   ASSERT_EQ(netems.size(), 4u);
   EXPECT_EQ(netems[0].latency, 11500us);
   EXPECT_FALSE(netems[0].in_order);
@@ -117,19 +137,19 @@ TEST(NetemPlan, PlainDelaysAreOneAndJitterKeepsTheOrder) {
   EXPECT_GT(netems[2].ahead, 0x40000000u);  // of correlated numbers fewer are small
   EXPECT_EQ(netems[3].gap, 1u);
   EXPECT_EQ(netems[3].ahead, 0xffffffffu);
-  EXPECT_TRUE(netems_for({}).value().empty());
+  EXPECT_TRUE(netems_for({}).empty());
 }
 
 TEST(NetemPlan, TheFirstLosesWhereRulesCant) {
   Effect effect;
   effect.loss = 0.5;
-  EXPECT_TRUE(netems_for(effect).value().empty());
-  const auto losing = netems_for(effect, Losing::netem).value();
+  EXPECT_TRUE(netems_for(effect).empty());
+  const auto losing = netems_for(effect, Losing::netem);
   ASSERT_EQ(losing.size(), 1u);
   EXPECT_NEAR(losing[0].loss, std::numeric_limits<std::uint32_t>::max() * 0.5, 1);
   effect.delays = {{10ms, 0us, 0, {}}};
   effect.cut = Cut::drop;
-  const auto dropping = netems_for(effect, Losing::netem).value();
+  const auto dropping = netems_for(effect, Losing::netem);
   ASSERT_EQ(dropping.size(), 1u);
   EXPECT_EQ(dropping[0].latency, 10ms);
   EXPECT_EQ(dropping[0].loss, std::numeric_limits<std::uint32_t>::max());
@@ -138,7 +158,7 @@ TEST(NetemPlan, TheFirstLosesWhereRulesCant) {
 TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
   for (const double correlation : {0.0, 0.25, 0.5, 0.9}) {
     const Effect effect = {{}, {{0.25, 10ms, correlation, 0}}, 0, Cut::none};
-    const double ahead = netems_for(effect).value()[0].ahead / 4294967295.0;
+    const double ahead = netems_for(effect)[0].ahead / 4294967295.0;
     Prng prng(99);
     double last = 0;
     int count = 0;
@@ -152,17 +172,17 @@ TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
 }
 
 TEST(NetemPlan, WhatNetemCantDoIsSaid) {
-  EXPECT_THAT(netems_for({{{60s, 3s, 0, {}}}, {}, 0, Cut::none}).error().message, HasSubstr("a jitter of 3s"));
-  EXPECT_THAT(netems_for({{{60s, 1s, 0.5, {}}}, {}, 0, Cut::none}).error().message, HasSubstr("correlation of jitter"));
+  EXPECT_THAT(error_for({{{60s, 3s, 0, {}}}, {}, 0, Cut::none}), HasSubstr("a jitter of 3s"));
+  EXPECT_THAT(error_for({{{60s, 1s, 0.5, {}}}, {}, 0, Cut::none}), HasSubstr("correlation of jitter"));
   Effect many;
   many.delays.resize(9, {10ms, 1ms, 0, {}});
-  EXPECT_THAT(netems_for(many).error().message, HasSubstr("netem can nest 8"));
+  EXPECT_THAT(error_for(many), HasSubstr("netem can nest 7"));
 }
 
 TEST(NetemPlan, ChangesLeadFromOneStateToTheOther) {
   const Effect plain = {{{10ms, 0us, 0, {}}}, {}, 0, Cut::none};
-  const auto less = egress_qdiscs(plain, 7).value();
-  const auto more = egress_qdiscs(rich(), 7).value();
+  const auto less = qdiscs_of(plain, 7);
+  const auto more = qdiscs_of(rich(), 7);
   EXPECT_EQ(qdisc_changes({}, more, false).added, more);
   const auto up = qdisc_changes(less, more, false);
   EXPECT_EQ(up.added.size(), 3u);
@@ -182,8 +202,52 @@ TEST(NetemPlan, ChangesLeadFromOneStateToTheOther) {
   EXPECT_EQ(qdisc_changes(after, less, true).changed.size(), 1u);
 }
 
+TEST(NetemPlan, EveryClassHasABandOfItsOwn) {
+  Traffic traffic;
+  const Effect plain = {{{10ms, 0us, 0, {}}}, {}, 0, Cut::none};
+  for (const std::string name : {"a", "b", "c"}) traffic.classes.push_back({name, {}, plain});
+  traffic.classes[1].effect = {{}, {}, 0.5, Cut::none};  // for which there is nothing to be done here
+  const auto qdiscs = qdiscs_for(traffic, {4, 1, 0}, 7).value();
+  ASSERT_EQ(qdiscs.size(), 3u);
+  EXPECT_EQ(std::get<tc::Prio>(qdiscs[0].options).bands, 16u);
+  EXPECT_EQ(qdiscs[1].parent, first_held_class + 4);
+  EXPECT_EQ(qdiscs[2].parent, first_held_class);
+  EXPECT_NE(qdiscs[1].handle, qdiscs[2].handle);
+}
+
+TEST(NetemPlan, AnotherKindOfChainTakesThePlaceOfTheOldOne) {
+  const Effect plain = {{{10ms, 0us, 0, {}}}, {}, 0, Cut::none};
+  Effect narrow;
+  narrow.rate = RateCap{10'000'000, 0, 0};
+  Effect both = plain;
+  both.rate = narrow.rate;
+  for (const auto& [before, after] : {std::pair{plain, narrow}, {narrow, plain}, {both, plain}, {rich(), both}}) {
+    const auto has = qdiscs_of(before, 7);
+    const auto wanted = qdiscs_of(after, 7);
+    const auto changes = qdisc_changes(has, wanted, false);
+    ASSERT_EQ(changes.removed.size(), 1u);
+    EXPECT_EQ(changes.removed[0].parent, first_held_class);
+    EXPECT_EQ(changes.added.size(), wanted.size() - 1);  // all but the prio
+    EXPECT_TRUE(changes.changed.empty());
+  }
+  EXPECT_TRUE(qdisc_changes(qdiscs_of(plain, 7), qdiscs_of(rich(), 7), false).removed.empty());
+}
+
+TEST(NetemPlan, EachDropCountsOnce) {
+  Effect effect = {{{10ms, 0us, 0, {}}}, {}, 0, Cut::none};
+  effect.models = {GilbertElliott{0.1, 0.1, 0, 1}};
+  effect.rate = RateCap{10'000'000, 0, 0};
+  auto qdiscs = qdiscs_of(effect, 7);
+  ASSERT_EQ(qdiscs.size(), 4u);
+  qdiscs[0].dropped = 30;
+  qdiscs[1].dropped = 30;  // all of them the model's, which it was told of
+  qdiscs[2].dropped = 35;  // five of them the bucket's
+  qdiscs[3].dropped = 5;
+  EXPECT_EQ(dropped_on(7, qdiscs), 35u);
+}
+
 TEST(NetemPlan, OursAreKnownFromOthers) {
-  const auto ours = egress_qdiscs(rich(), 7).value();
+  const auto ours = qdiscs_of(rich(), 7);
   EXPECT_EQ(surplus_roots(ours, {}).size(), 1u);
   EXPECT_TRUE(surplus_roots(ours, ours).empty());
   EXPECT_THAT(*difference(ours, {}), HasSubstr("prio 4e54: on interface 7 is still there"));

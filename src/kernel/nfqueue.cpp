@@ -21,13 +21,15 @@ constexpr std::uint16_t message_type(int message) {
 }
 
 constexpr std::uint16_t first_number = 0xe470;  // far from the low numbers that people choose
-constexpr std::uint16_t numbers_tried = 64;
+constexpr std::uint16_t firsts_tried = 32;
 constexpr std::uint32_t longest_queue = 1 << 20;
 // Room for announcements of packets. Only a limit: memory is used while they wait to be read.
 constexpr int receive_buffer = 64 << 20;
 // An announcement without packet data is below 200 bytes.
-constexpr std::size_t slot = 512;
+constexpr std::size_t small_slot = 512;
+constexpr std::size_t large_slot = small_slot + 65536;
 constexpr std::size_t slots = 64;
+constexpr std::size_t large_slots = 16;
 // One write with this much of verdicts is long enough to make system calls cheap.
 constexpr std::size_t batch_bytes = 16384;
 
@@ -44,20 +46,31 @@ void write_bind(Writer& out, std::uint16_t queue) {
   out.put(NFQA_CFG_CMD, bytes_of(command));
 }
 
-void write_configuration(Writer& out, std::uint16_t queue) {
+void write_configuration(Writer& out, std::uint16_t queue, QueueMode mode) {
   begin(out, NFQNL_MSG_CONFIG, queue);
-  const nfqnl_msg_config_params parameters = {htonl(0), NFQNL_COPY_META};
+  constexpr std::uint32_t all = 0xffff;
+  const std::uint32_t range = mode == QueueMode::packets ? all : mode == QueueMode::lengths ? 1 : 0;
+  const std::uint8_t copies = mode == QueueMode::metadata ? NFQNL_COPY_META : NFQNL_COPY_PACKET;
+  const nfqnl_msg_config_params parameters = {htonl(range), copies};
   out.put(NFQA_CFG_PARAMS, bytes_of(parameters));
   out.u32(NFQA_CFG_QUEUE_MAXLEN, longest_queue);
-  out.u32(NFQA_CFG_FLAGS, NFQA_CFG_F_GSO);
+  out.u32(NFQA_CFG_FLAGS, mode == QueueMode::metadata ? NFQA_CFG_F_GSO : 0);
   out.u32(NFQA_CFG_MASK, NFQA_CFG_F_GSO);
 }
 
-void write_accept(Writer& out, std::uint16_t queue, std::uint32_t id, std::optional<std::uint32_t> mark) {
+void write_accept(Writer& out, std::uint16_t queue, std::uint32_t id, std::optional<std::uint32_t> mark,
+                  View contents) {
   begin(out, NFQNL_MSG_VERDICT, queue);
   const nfqnl_msg_verdict_hdr verdict = {htonl(NF_ACCEPT), htonl(id)};
   out.put(NFQA_VERDICT_HDR, bytes_of(verdict));
   if (mark) out.u32(NFQA_MARK, *mark);
+  if (!contents.empty()) out.put(NFQA_PAYLOAD, contents);
+}
+
+void write_drop(Writer& out, std::uint16_t queue, std::uint32_t id) {
+  begin(out, NFQNL_MSG_VERDICT, queue);
+  const nfqnl_msg_verdict_hdr verdict = {htonl(NF_DROP), htonl(id)};
+  out.put(NFQA_VERDICT_HDR, bytes_of(verdict));
 }
 
 std::optional<QueuedPacket> decode_packet(const Message& message) {
@@ -67,8 +80,11 @@ std::optional<QueuedPacket> decode_packet(const Message& message) {
   const auto bytes = find(attributes, NFQA_PACKET_HDR);
   const auto packet = bytes ? read_struct<nfqnl_msg_packet_hdr>(*bytes) : std::nullopt;
   if (!head || !packet) return std::nullopt;
-  // A packet without a mark is announced without the attribute.
-  return QueuedPacket{ntohs(head->res_id), ntohl(packet->packet_id), find_u32(attributes, NFQA_MARK).value_or(0)};
+  // A packet without a mark is announced without the attribute, and one that is copied whole without its length.
+  const View payload = find(attributes, NFQA_PAYLOAD).value_or(View{});
+  const std::size_t length = find_u32(attributes, NFQA_CAP_LEN).value_or(static_cast<std::uint32_t>(payload.size()));
+  return QueuedPacket{ntohs(head->res_id), ntohl(packet->packet_id), find_u32(attributes, NFQA_MARK).value_or(0),
+                      length, payload};
 }
 
 Result<PacketQueues> PacketQueues::open() {
@@ -79,62 +95,82 @@ Result<PacketQueues> PacketQueues::open() {
   ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
   ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
   PacketQueues queues(std::move(*socket));
-  const auto egress = queues.bind_free(first_number);
-  if (!egress) return fail(egress.error());
-  const auto ingress = queues.bind_free(static_cast<std::uint16_t>(*egress + 1));
-  if (!ingress) return fail(ingress.error());
-  queues.egress_ = *egress;
-  queues.ingress_ = *ingress;
-  queues.buffer_.resize(slot * slots);
+  int error = EBUSY;
+  for (std::uint16_t i = 0; i < firsts_tried && error == EBUSY; ++i) {
+    queues.first_ = static_cast<std::uint16_t>(first_number + i * 2 * most_classes);
+    const auto bound = queues.configure(queues.first_, QueueMode::metadata, true);
+    if (!bound) return fail(bound.error());
+    error = *bound;
+  }
+  if (error != 0) return fail(errno_error("can't get packets from the kernel (NFQUEUE, nfnetlink_queue)", error));
+  queues.prepared_.emplace(queues.first_, QueueMode::metadata);
+  queues.slot_ = small_slot;
+  queues.buffer_.resize(small_slot * slots);
   return queues;
 }
 
-Result<std::uint16_t> PacketQueues::bind_free(std::uint16_t first) {
-  int error = EBUSY;
-  for (std::uint16_t i = 0; i < numbers_tried; ++i) {
-    const auto number = static_cast<std::uint16_t>(first + i);
-    Writer request;
-    write_bind(request, number);
-    write_configuration(request, number);
-    const auto refusal = socket_.request(request.bytes());
-    if (!refusal) return fail(refusal.error());
-    if (!*refusal) return number;
-    error = (*refusal)->error;
-    if (error != EBUSY) break;
+Result<int> PacketQueues::configure(std::uint16_t queue, QueueMode mode, bool bind) {
+  Writer request;
+  if (bind) write_bind(request, queue);
+  write_configuration(request, queue, mode);
+  const auto refusal = socket_.request(request.bytes());
+  if (!refusal) return fail(refusal.error());
+  return *refusal ? (*refusal)->error : 0;
+}
+
+Result<> PacketQueues::prepare(std::uint16_t queue, QueueMode mode) {
+  if (mode == QueueMode::packets && slot_ != large_slot) {
+    slot_ = large_slot;
+    buffer_.resize(large_slot * large_slots);
   }
-  return fail(errno_error("can't get packets from the kernel (NFQUEUE, nfnetlink_queue)", error));
+  const auto known = prepared_.find(queue);
+  if (known != prepared_.end() && known->second == mode) return {};
+  const auto configured = configure(queue, mode, known == prepared_.end());
+  if (!configured) return fail(configured.error());
+  if (*configured != 0)
+    return fail(errno_error(concat("can't get packets from the kernel's queue ", queue), *configured));
+  prepared_.insert_or_assign(queue, mode);
+  return {};
 }
 
 bool PacketQueues::receive(std::vector<QueuedPacket>& packets) {
   std::array<mmsghdr, slots> headers = {};
   std::array<iovec, slots> vectors = {};
-  for (std::size_t i = 0; i < slots; ++i) {
-    vectors[i] = {&buffer_[i * slot], slot};
+  const std::size_t count = buffer_.size() / slot_;
+  for (std::size_t i = 0; i < count; ++i) {
+    vectors[i] = {&buffer_[i * slot_], slot_};
     headers[i].msg_hdr.msg_iov = &vectors[i];
     headers[i].msg_hdr.msg_iovlen = 1;
   }
-  const int got = ::recvmmsg(fd(), headers.data(), slots, MSG_DONTWAIT, nullptr);
+  const int got = ::recvmmsg(fd(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
   for (int i = 0; i < got; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    View rest = View(buffer_).subspan(at * slot, headers[at].msg_len);
+    View rest = View(buffer_).subspan(at * slot_, headers[at].msg_len);
     while (const auto message = next_message(rest)) {
       if (const auto packet = decode_packet(*message)) packets.push_back(*packet);
     }
   }
-  return got == static_cast<int>(slots);
+  return got == static_cast<int>(count);
 }
 
 void PacketQueues::accept(std::uint16_t queue, std::span<const HeldPacket> packets, bool restore_mark) {
-  const auto flush = [this] {
-    // A packet that the kernel has dropped meanwhile is refused; the answer is read and passed over by `receive`.
-    if (!verdicts_.bytes().empty()) std::ignore = socket_.send(verdicts_.bytes());
-    verdicts_.clear();
-  };
   for (const auto& packet : packets) {
-    write_accept(verdicts_, queue, packet.id, restore_mark ? std::optional(packet.mark) : std::nullopt);
+    write_accept(verdicts_, queue, packet.id, restore_mark ? std::optional(packet.mark) : std::nullopt,
+                 packet.changed ? View(*packet.changed) : View{});
     if (verdicts_.bytes().size() > batch_bytes) flush();
   }
   flush();
+}
+
+void PacketQueues::drop(std::uint16_t queue, std::uint32_t id) {
+  write_drop(verdicts_, queue, id);
+  if (verdicts_.bytes().size() > batch_bytes) flush();
+}
+
+void PacketQueues::flush() {
+  // A packet that the kernel has dropped meanwhile is refused; the answer is read and passed over by `receive`.
+  if (!verdicts_.bytes().empty()) std::ignore = socket_.send(verdicts_.bytes());
+  verdicts_.clear();
 }
 
 }  // namespace entropy::kernel

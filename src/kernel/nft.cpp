@@ -32,22 +32,39 @@ void batch_mark(Writer& out, std::uint16_t type) {
   out.begin(type, 0, bytes_of(head));
 }
 
-std::array<std::uint8_t, IFNAMSIZ> interface_key(std::string_view name) {
-  std::array<std::uint8_t, IFNAMSIZ> key = {};
-  std::copy_n(name.begin(), std::min(name.size(), key.size() - 1), key.begin());
-  return key;
+// nft's own names for types of keys, by length.
+std::uint32_t key_type(std::uint32_t length) {
+  constexpr std::uint32_t ipv4_address = 7, ipv6_address = 8, protocol = 12, service = 13;
+  switch (length) {
+    case 1:
+      return protocol;
+    case 2:
+      return service;
+    case 4:
+      return ipv4_address;
+    default:
+      return ipv6_address;
+  }
 }
 
+// A list's length is a number of 16 bits.
+constexpr std::size_t elements_of_a_message = 1000;
+
 void elements(Writer& out, int message, std::uint16_t flags, Family family, std::string_view table, const Set& set) {
-  begin(out, message, flags, family);
-  out.text(NFTA_SET_ELEM_LIST_TABLE, table);
-  out.text(NFTA_SET_ELEM_LIST_SET, set.name);
-  out.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
-    for (const auto& name : set.elements) {
-      out.nest(NFTA_LIST_ELEM,
-               [&] { out.nest(NFTA_SET_ELEM_KEY, [&] { out.put(NFTA_DATA_VALUE, interface_key(name)); }); });
-    }
-  });
+  for (std::size_t at = 0; at < set.elements.size(); at += elements_of_a_message) {
+    begin(out, message, flags, family);
+    out.text(NFTA_SET_ELEM_LIST_TABLE, table);
+    out.text(NFTA_SET_ELEM_LIST_SET, set.name);
+    out.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+      for (std::size_t i = at; i < std::min(at + elements_of_a_message, set.elements.size()); ++i) {
+        const Element& element = set.elements[i];
+        out.nest(NFTA_LIST_ELEM, [&] {
+          out.nest(NFTA_SET_ELEM_KEY, [&] { out.put(NFTA_DATA_VALUE, element.key); });
+          if (element.end) out.u32(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+        });
+      }
+    });
+  }
 }
 
 Bytes user_data(std::string_view comment) {
@@ -98,6 +115,12 @@ std::string device_in(View hook) {
 }
 
 }  // namespace
+
+Bytes interface_key(std::string_view name) {
+  Bytes key(IFNAMSIZ);
+  std::copy_n(name.begin(), std::min(name.size(), key.size() - 1), key.begin());
+  return key;
+}
 
 std::string_view to_string(Family family) {
   switch (family) {
@@ -152,20 +175,25 @@ void add_set(Writer& out, Family family, std::string_view table, const Set& set)
   begin(out, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, family);
   out.text(NFTA_SET_TABLE, table);
   out.text(NFTA_SET_NAME, set.name);
-  out.u32(NFTA_SET_FLAGS, NFT_SET_TIMEOUT);
-  out.u32(NFTA_SET_KEY_TYPE, type_ifname);
-  out.u32(NFTA_SET_KEY_LEN, IFNAMSIZ);
+  out.u32(NFTA_SET_FLAGS, set.fades() ? NFT_SET_TIMEOUT : NFT_SET_INTERVAL);
+  out.u32(NFTA_SET_KEY_TYPE, set.fades() ? type_ifname : key_type(set.key_length));
+  out.u32(NFTA_SET_KEY_LEN, set.key_length);
   out.u32(NFTA_SET_ID, 1);
-  out.u64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(set.timeout.count()));
+  if (set.fades()) out.u64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(set.timeout.count()));
+}
+
+void delete_set(Writer& out, Family family, std::string_view table, std::string_view set) {
+  begin(out, NFT_MSG_DELSET, 0, family);
+  out.text(NFTA_SET_TABLE, table);
+  out.text(NFTA_SET_NAME, set);
 }
 
 void add_elements(Writer& out, Family family, std::string_view table, const Set& set) {
-  if (!set.elements.empty()) elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
+  elements(out, NFT_MSG_NEWSETELEM, NLM_F_CREATE, family, table, set);
 }
 
 // An element's time starts when it is added and adding it again changes nothing, so it must go first.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set) {
-  if (set.elements.empty()) return;
   remove_elements(out, family, table, set);
   add_elements(out, family, table, set);
 }
@@ -181,6 +209,7 @@ void add_chain(Writer& out, Family family, std::string_view table, const Chain& 
   begin(out, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, family);
   out.text(NFTA_CHAIN_TABLE, table);
   out.text(NFTA_CHAIN_NAME, chain.name);
+  if (chain.hook == no_hook) return;
   out.nest(NFTA_CHAIN_HOOK, [&] {
     out.u32(NFTA_HOOK_HOOKNUM, chain.hook);
     out.u32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(chain.priority));
@@ -248,6 +277,10 @@ Result<std::vector<Chain>> decode_chains(View answer, std::string_view table) {
       for_each(answer, NFT_MSG_NEWCHAIN, NFTA_CHAIN_TABLE, table, [&](const Message&, View a) -> Result<> {
         const auto name = find_text(a, NFTA_CHAIN_NAME);
         const auto hook = find(a, NFTA_CHAIN_HOOK);
+        if (name && !hook) {
+          chains.push_back({*name, no_hook, 0, {}, {}});
+          return {};
+        }
         const auto number = hook ? find_u32(*hook, NFTA_HOOK_HOOKNUM) : std::nullopt;
         const auto priority = hook ? find_u32(*hook, NFTA_HOOK_PRIORITY) : std::nullopt;
         if (!name || !number || !priority) return fail(malformed("a chain"));
@@ -274,28 +307,34 @@ Result<std::vector<Set>> decode_sets(View answer, std::string_view table) {
   std::vector<Set> sets;
   const auto done = for_each(answer, NFT_MSG_NEWSET, NFTA_SET_TABLE, table, [&](const Message&, View a) -> Result<> {
     const auto name = find_text(a, NFTA_SET_NAME);
-    const auto timeout = find_u64(a, NFTA_SET_TIMEOUT);
-    if (!name || !timeout) return fail(malformed("a set"));
-    sets.push_back({*name, std::chrono::milliseconds(*timeout), {}});
+    const auto length = find_u32(a, NFTA_SET_KEY_LEN);
+    const auto flags = find_u32(a, NFTA_SET_FLAGS).value_or(0);
+    const auto timeout = find_u64(a, NFTA_SET_TIMEOUT).value_or(0);
+    const bool known = timeout != 0 ? flags == NFT_SET_TIMEOUT && length == IFNAMSIZ : flags == NFT_SET_INTERVAL;
+    if (!name || !length || !known) return fail(malformed("a set"));
+    sets.push_back({*name, std::chrono::milliseconds(timeout), *length, {}});
     return {};
   });
   if (!done) return fail(done.error());
   return sets;
 }
 
-Result<std::vector<std::string>> decode_elements(View answer) {
-  std::vector<std::string> names;
+Result<std::vector<Element>> decode_elements(View answer, std::string_view set) {
+  std::vector<Element> all;
   while (const auto next = next_message(answer)) {
     if (next->type != message_type(NFT_MSG_NEWSETELEM)) continue;
-    View list = find(attributes_behind(next->payload, sizeof(nfgenmsg)), NFTA_SET_ELEM_LIST_ELEMENTS).value_or(View{});
+    const View attributes = attributes_behind(next->payload, sizeof(nfgenmsg));
+    if (find_text(attributes, NFTA_SET_ELEM_LIST_SET) != set) continue;
+    View list = find(attributes, NFTA_SET_ELEM_LIST_ELEMENTS).value_or(View{});
     while (const auto element = next_attribute(list)) {
       const auto key = find(element->value, NFTA_SET_ELEM_KEY);
-      auto name = key ? find_text(*key, NFTA_DATA_VALUE) : std::nullopt;
-      if (!name) return fail(malformed("a set's element"));
-      names.push_back(std::move(*name));
+      const auto bytes = key ? find(*key, NFTA_DATA_VALUE) : std::nullopt;
+      if (!bytes) return fail(malformed("a set's element"));
+      const auto flags = find_u32(element->value, NFTA_SET_ELEM_FLAGS).value_or(0);
+      all.push_back({{bytes->begin(), bytes->end()}, (flags & NFT_SET_ELEM_INTERVAL_END) != 0});
     }
   }
-  return names;
+  return all;
 }
 
 }  // namespace entropy::kernel::nft

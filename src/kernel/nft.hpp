@@ -86,7 +86,13 @@ struct Verdict {
   std::uint32_t code = NF_ACCEPT;
   bool operator==(const Verdict&) const = default;
 };
-// Sends a copy towards the address in one register by the device whose index is in the other.
+// Goes on in another chain of the table and does not come back.
+struct Goto {
+  std::string chain;
+  bool operator==(const Goto&) const = default;
+};
+// Sends a copy towards the address in one register by the device whose index is in the other (0: by whichever the route
+// says).
 struct Duplicate {
   std::uint32_t address = NFT_REG_2;
   std::uint32_t device = NFT_REG_3;
@@ -114,7 +120,7 @@ struct Reject {
 
 using Expression =
     std::variant<LoadMeta, StoreMeta, LoadPayload, LoadImmediate, Compare, Mask, Random, ToBigEndian, Lookup,
-                 LoadDestinationType, Counter, Verdict, Duplicate, Forward, Queue, CompatQueue, Reject>;
+                 LoadDestinationType, Counter, Verdict, Goto, Duplicate, Forward, Queue, CompatQueue, Reject>;
 
 struct Rule {
   std::string comment;  // kept in the kernel with the rule; says what it is for
@@ -122,23 +128,36 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-// A base chain of type filter. `device` only in family netdev.
+inline constexpr std::uint32_t no_hook = UINT32_MAX;
+
+// A base chain of type filter, or with `no_hook` one that rules go to. `device` only in family netdev.
 struct Chain {
   std::string name;
-  std::uint32_t hook = 0;  // NF_INET_... or NF_NETDEV_...
+  std::uint32_t hook = no_hook;  // NF_INET_... or NF_NETDEV_...
   std::int32_t priority = 0;
   std::string device;
   std::vector<Rule> rules;
   bool operator==(const Chain&) const = default;
 };
 
-// A set of interface names whose elements fade.
+// Keys of one length: interface names whose elements fade, or with no timeout ranges of numbers, each from one element
+// to one with `end` that is no part of it. Those stand in order, big-endian.
+struct Element {
+  Bytes key;
+  bool end = false;
+  bool operator==(const Element&) const = default;
+};
 struct Set {
   std::string name;
   std::chrono::milliseconds timeout{0};
-  std::vector<std::string> elements;
+  std::uint32_t key_length = 0;
+  std::vector<Element> elements;
   bool operator==(const Set&) const = default;
+  bool fades() const { return timeout.count() != 0; }
 };
+
+// The key of an interface's name.
+Bytes interface_key(std::string_view name);
 
 struct Table {
   Family family = Family::ipv4;
@@ -154,8 +173,9 @@ void begin_batch(Writer& out);
 void end_batch(Writer& out);
 void add_table(Writer& out, Family family, std::string_view table);  // owned by the sending socket; not if it is there
 void delete_table(Writer& out, Family family, std::string_view table);
-void add_set(Writer& out, Family family, std::string_view table, const Set& set);       // without its elements
-void add_elements(Writer& out, Family family, std::string_view table, const Set& set);  // what is there stays
+void add_set(Writer& out, Family family, std::string_view table, const Set& set);           // without its elements
+void add_elements(Writer& out, Family family, std::string_view table, const Set& set);      // what is there stays
+void delete_set(Writer& out, Family family, std::string_view table, std::string_view set);  // that no rule uses
 // Gives every element its full time again, or takes it out, whether or not it has faded.
 void renew_elements(Writer& out, Family family, std::string_view table, const Set& set);
 void remove_elements(Writer& out, Family family, std::string_view table, const Set& set);
@@ -177,7 +197,7 @@ Result<std::vector<Chain>> decode_chains(View answer, std::string_view table);
 // Puts each rule into its chain.
 Result<> decode_rules(View answer, std::string_view table, std::vector<Chain>& chains);
 Result<std::vector<Set>> decode_sets(View answer, std::string_view table);
-Result<std::vector<std::string>> decode_elements(View answer);
+Result<std::vector<Element>> decode_elements(View answer, std::string_view set);
 
 // One expression as the body of a list element, and back.
 void encode(Writer& out, const Expression& expression);

@@ -81,6 +81,16 @@ void body(Writer& out, const Verdict& e) {
   out.u32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
   out.nest(NFTA_IMMEDIATE_DATA, [&] { out.nest(NFTA_DATA_VERDICT, [&] { out.u32(NFTA_VERDICT_CODE, e.code); }); });
 }
+std::string_view name(const Goto&) { return "immediate"; }
+void body(Writer& out, const Goto& e) {
+  out.u32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+  out.nest(NFTA_IMMEDIATE_DATA, [&] {
+    out.nest(NFTA_DATA_VERDICT, [&] {
+      out.u32(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(NFT_GOTO));
+      out.text(NFTA_VERDICT_CHAIN, e.chain);
+    });
+  });
+}
 Decoded decode_immediate(View data) {
   const auto into = find_u32(data, NFTA_IMMEDIATE_DREG);
   if (!into) return std::nullopt;
@@ -89,7 +99,9 @@ Decoded decode_immediate(View data) {
   const auto verdict = nest ? find(*nest, NFTA_DATA_VERDICT) : std::nullopt;
   const auto code = verdict ? find_u32(*verdict, NFTA_VERDICT_CODE) : std::nullopt;
   if (!code || *into != NFT_REG_VERDICT) return std::nullopt;
-  return Verdict{*code};
+  if (*code != static_cast<std::uint32_t>(NFT_GOTO)) return Verdict{*code};
+  auto chain = find_text(*verdict, NFTA_VERDICT_CHAIN);
+  return chain ? Decoded(Goto{std::move(*chain)}) : std::nullopt;
 }
 
 std::string_view name(const Compare&) { return "cmp"; }
@@ -191,12 +203,12 @@ Decoded decode_counter(View data) {
 std::string_view name(const Duplicate&) { return "dup"; }
 void body(Writer& out, const Duplicate& e) {
   out.u32(NFTA_DUP_SREG_ADDR, e.address);
-  out.u32(NFTA_DUP_SREG_DEV, e.device);
+  if (e.device != 0) out.u32(NFTA_DUP_SREG_DEV, e.device);
 }
 Decoded decode_duplicate(View data) {
   const auto address = find_u32(data, NFTA_DUP_SREG_ADDR);
-  const auto device = find_u32(data, NFTA_DUP_SREG_DEV);
-  return address && device ? Decoded(Duplicate{*address, *device}) : std::nullopt;
+  const auto device = find_u32(data, NFTA_DUP_SREG_DEV).value_or(0);
+  return address ? Decoded(Duplicate{*address, device}) : std::nullopt;
 }
 
 std::string_view name(const Forward&) { return "fwd"; }

@@ -20,7 +20,7 @@ Result<> read_sets(NetlinkSocket& socket, Table& table) {
   for (auto& set : *sets) {
     const auto listed = dump(socket, [&](Writer& out) { dump_elements(out, table.family, table.name, set.name); });
     if (!listed) return fail(listed.error());
-    auto elements = decode_elements(*listed);
+    auto elements = decode_elements(*listed, set.name);
     if (!elements) return fail(elements.error());
     set.elements = std::move(*elements);
   }

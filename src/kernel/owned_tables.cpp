@@ -12,6 +12,7 @@ void add(Counters& sum, const Counters& more) {
   sum.matched += more.matched;
   sum.dropped += more.dropped;
   sum.delayed += more.delayed;
+  sum.duplicated += more.duplicated;
 }
 
 Result<OwnedTables> OwnedTables::open() {
@@ -92,10 +93,13 @@ Result<> OwnedTables::remove() {
 }
 
 bool OwnedTables::renew() {
+  const std::string_view in_turn = alive_sets[renewals_++ % alive_sets.size()];
   Writer batch;
   nft::begin_batch(batch);
   for (const auto& table : in_force_) {
-    for (const auto& set : table.sets) nft::renew_elements(batch, table.family, table.name, set);
+    for (const auto& set : table.sets) {
+      if (set.name == in_turn) nft::renew_elements(batch, table.family, table.name, set);
+    }
   }
   nft::end_batch(batch);
   return nft::commit(socket_, batch.bytes()).has_value();

@@ -28,7 +28,7 @@ class OwnedTables {
   Result<> drain();
   // No table is left, and nothing is to be renewed any more.
   Result<> remove();
-  // Keeps the interfaces in the set of the living; false if the kernel refuses.
+  // Keeps the interfaces in one of the sets of the living, in turns; false if the kernel refuses.
   bool renew();
 
   void forget_counts() { past_ = {}; }
@@ -40,6 +40,7 @@ class OwnedTables {
 
   NetlinkSocket socket_;
   std::vector<nft::Table> in_force_;
+  std::size_t renewals_ = 0;
   Counters past_;  // counted by rules that are gone
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/text.hpp"
 #include "kernel/netem_plan.hpp"
 
 namespace entropy::kernel {
@@ -24,6 +25,13 @@ Instant monotonic_now() { return std::chrono::time_point_cast<Duration>(std::chr
 bool ipv6_available() { return static_cast<bool>(Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0))); }
 
 Result<> OwningBackend::apply(const State& wanted) {
+  for (const auto* traffic : {&wanted.egress, &wanted.ingress}) {
+    if (traffic->classes.size() <= most_classes) continue;
+    return fail(ErrorCode::unsupported, concat(traffic->classes.size(),
+                                               " classes of traffic in one direction: "
+                                               "there can be ",
+                                               most_classes));
+  }
   const State state = canonical(wanted);
   auto done = state.empty() ? clear_all() : establish(state);
   if (!done && !state.empty()) std::ignore = clear_all();
@@ -47,10 +55,14 @@ Result<> OwningBackend::attempt(const State& wanted) {
   if (found_.empty()) {
     return fail(ErrorCode::unavailable, "there is no network interface that is up, but for lo: nothing to disturb");
   }
+  surroundings_.egress_slots = assign_slots(state_.egress, egress_slots_, wanted.egress);
+  surroundings_.ingress_slots = assign_slots(state_.ingress, ingress_slots_, wanted.ingress);
   const bool first = state_.empty();
   if (first) tables_.forget_counts();
   if (auto done = become(wanted); !done) return done;
   state_ = wanted;
+  egress_slots_ = surroundings_.egress_slots;
+  ingress_slots_ = surroundings_.ingress_slots;
   // A change renews nothing that was alive before: changes that come faster than renewals must not put them off.
   if (first) next_renewal_ = monotonic_now() + renewal_interval;
   return {};
@@ -58,6 +70,8 @@ Result<> OwningBackend::attempt(const State& wanted) {
 
 Result<> OwningBackend::clear_all() {
   state_ = {};
+  egress_slots_.clear();
+  ingress_slots_.clear();
   stale_ = false;
   return clear();
 }
@@ -104,8 +118,10 @@ void OwningBackend::renew_if_due() {
   if (!state_.empty() && monotonic_now() >= next_renewal_) renew();
 }
 
+// One of the sets; whoever is late renews both, or one could fade before its turn.
 void OwningBackend::renew() {
-  if (!tables_.renew()) stale_ = true;
+  const bool late = monotonic_now() > next_renewal_ + renewal_interval;
+  if (!tables_.renew() || (late && !tables_.renew())) stale_ = true;
   next_renewal_ = monotonic_now() + renewal_interval;
 }
 

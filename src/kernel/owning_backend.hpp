@@ -52,6 +52,8 @@ class OwningBackend : public Backend {
   Result<> clear_all();
 
   TcpWatch tcp_;
+  Slots egress_slots_;  // of `state_`
+  Slots ingress_slots_;
   Instant next_renewal_{};
   bool stale_ = false;  // the interfaces have changed and the rules not yet
 };

@@ -1,20 +1,27 @@
 // State <-> nftables: which tables, chains and rules make the wanted state, which state the kernel's rules make, and
 // the batch that leads from the one to the other. Pure functions.
 //
+// In each hook packets go to a chain of their class, which does with them whatever is to be done there; the first class
+// that they fit takes them.
+//
 // Egress packets are held as copies. A queued packet stays charged to its socket, so holding the target's own packets
 // would throttle TCP (small queues) and UDP (send buffer) far below what the delayed path could carry: the copy is
 // held, marked with one bit that is taken off again, and the original goes at once to `lo`, which drops it silently.
 // Datagrams that have to be fragmented are held themselves: the kernel gets the memory accounts of such a copy wrong
 // (seen on 6.18: truesize below zero), and then no fragment at all is put together on the other side of a veth.
-// Everything else that takes packets away sits in the netdev hooks, where the sender sees no error.
+// Duplicates are made by nftables' `dup` as well: of what leaves in postrouting, of what arrives at the very end, sent
+// to its own destination over `lo`, where no route is looked up for it again. Everything else that takes packets away
+// sits in the netdev hooks, where the sender sees no error.
 //
 // Kernels before 5.16 have no egress hook. There the netem backend classifies in postrouting, and its qdiscs lose what
 // is to be lost of egress.
 //
-// Every rule but the disposal of originals passes packets of interfaces that are not in the set `alive`, whose elements
-// fade unless they are renewed: a frozen owner disturbs nobody.
+// Every rule but the disposal of originals passes packets of interfaces that are in neither of the sets of the living,
+// whose elements fade unless they are renewed: a frozen owner disturbs nobody. There are two because a packet that is
+// on its way through the rules while a set is renewed may find it empty: they are renewed in turns.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,22 +29,23 @@
 #include <vector>
 
 #include "kernel/nft.hpp"
+#include "kernel/slots.hpp"
 #include "kernel/state.hpp"
 
 namespace entropy::kernel {
 
 inline constexpr std::string_view table_name = "entropy";
-inline constexpr std::string_view alive_set = "alive";
+inline constexpr std::array<std::string_view, 2> alive_sets = {"alive", "alive2"};
 inline constexpr std::chrono::milliseconds alive_timeout{1500};
 
 // The bit that tells copies from originals in the packet mark; applications must not use it while packets are held.
 inline constexpr std::uint32_t copy_mark = 0x10000000;
 
-// Comments of the rules that say what a state does; by them it is read back.
+// Comments of the rules that count; by them their figures are told apart.
 namespace comment {
 inline constexpr std::string_view matched = "matched";
 inline constexpr std::string_view held = "held";
-inline constexpr std::string_view steered = "steered";
+inline constexpr std::string_view doubled = "doubled";
 inline constexpr std::string_view lost = "lost";
 inline constexpr std::string_view cut = "cut";
 inline constexpr std::string_view reset = "reset";
@@ -55,17 +63,19 @@ struct Surroundings {
   std::vector<std::string> interfaces;  // all that faults act on; never `lo`
   std::uint32_t loopback_index = 1;
   std::uint32_t smallest_mtu = 1500;  // of the interfaces
-  std::uint16_t egress_queue = 0;
+  std::uint16_t egress_queue = 0;     // of the class in slot 0; the others follow
   std::uint16_t ingress_queue = 0;
   bool native_queue = false;  // the kernel has nftables' queue expression
   bool ipv6 = true;
   Holder holder = Holder::queues;
-  std::uint32_t held_class = 0;      // of egress, with qdiscs
+  std::uint32_t held_class = 0;      // of slot 0, with qdiscs; the others follow
   std::uint32_t ingress_device = 0;  // its index, with qdiscs
   bool egress_hook = true;           // the kernel has it; without it packets are held by qdiscs
+  Slots egress_slots = {};
+  Slots ingress_slots = {};
 };
 
-// The nearest state that the rules can express exactly: a loss in steps of 10^-9 between 0 and 1.
+// The nearest state that the rules can express exactly: shares in steps of 10^-9 between 0 and 1.
 State canonical(State state);
 
 // Whether the rules send what leaves to the qdiscs.
@@ -74,8 +84,9 @@ bool passes_qdiscs(const Effect& egress, const Surroundings& around);
 // No tables for the empty state.
 std::vector<nft::Table> tables_for(const State& state, const Surroundings& surroundings);
 
-// The state that tables make. What user space or qdiscs do to the packets that the rules hand to them is taken from
-// `held`. An error if the tables are not just what `tables_for` makes of that state.
+// The state that tables as read from the kernel make: none if there are none, and else `held`, whose tables (no other
+// state has the same, but for what is done to packets in user space or qdiscs) they have to be. The error says what
+// differs.
 Result<State> state_of(const std::vector<nft::Table>& tables, const State& held, const Surroundings& surroundings);
 
 // Nullopt if the kernel's tables make just what is wanted, else the first difference, for people. What the kernel has

@@ -1,6 +1,4 @@
 // Tables as the kernel has them: compared, changed, and understood.
-#include <arpa/inet.h>
-
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -61,15 +59,14 @@ std::optional<std::string> surplus(const Table& kernel, const Table* wanted) {
   return std::nullopt;
 }
 
-void write_chain(Writer& out, const Table& table, const Chain* kernel, const Chain& wanted) {
-  if (kernel == nullptr) {
-    nft::add_chain(out, table.family, table.name, wanted);
-  } else if (kernel->rules == wanted.rules) {
-    return;
-  } else if (!kernel->rules.empty()) {
-    nft::delete_rules(out, table.family, table.name, wanted.name);
-  }
+void write_rules(Writer& out, const Table& table, const Chain* kernel, const Chain& wanted) {
+  if (kernel != nullptr && kernel->rules == wanted.rules) return;
+  if (kernel != nullptr && !kernel->rules.empty()) nft::delete_rules(out, table.family, table.name, wanted.name);
   for (const auto& rule : wanted.rules) nft::add_rule(out, table.family, table.name, wanted.name, rule);
+}
+
+bool contains(const Set& set, const nft::Element& element) {
+  return std::ranges::find(set.elements, element) != set.elements.end();
 }
 
 void write_set(Writer& out, const Table& table, const Set* kernel, const Set& wanted) {
@@ -78,17 +75,32 @@ void write_set(Writer& out, const Table& table, const Set* kernel, const Set& wa
     nft::add_elements(out, table.family, table.name, wanted);
     return;
   }
-  Set unwanted = *kernel;
-  std::erase_if(unwanted.elements,
-                [&](const auto& name) { return std::ranges::find(wanted.elements, name) != wanted.elements.end(); });
-  nft::remove_elements(out, table.family, table.name, unwanted);
-  nft::renew_elements(out, table.family, table.name, wanted);
+  if (!wanted.fades()) return;  // other contents have another name
+  // What stays is left alone: it is renewed in its own time.
+  Set surplus = *kernel;
+  Set missing = wanted;
+  std::erase_if(surplus.elements, [&](const auto& each) { return contains(wanted, each); });
+  std::erase_if(missing.elements, [&](const auto& each) { return contains(*kernel, each); });
+  nft::remove_elements(out, table.family, table.name, surplus);
+  nft::add_elements(out, table.family, table.name, missing);
 }
 
+// Chains before the rules that lead to them.
 void write_table(Writer& out, const Table* kernel, const Table& wanted) {
   if (kernel == nullptr) nft::add_table(out, wanted.family, wanted.name);
   for (const auto& set : wanted.sets) write_set(out, wanted, find_set(kernel, set.name), set);
-  for (const auto& chain : wanted.chains) write_chain(out, wanted, find_chain(kernel, chain.name), chain);
+  for (const auto& chain : wanted.chains) {
+    if (find_chain(kernel, chain.name) == nullptr) nft::add_chain(out, wanted.family, wanted.name, chain);
+  }
+  for (const auto& chain : wanted.chains) write_rules(out, wanted, find_chain(kernel, chain.name), chain);
+}
+
+// After the rules that used them.
+void write_set_removals(Writer& out, const Table& kernel, const Table* wanted) {
+  for (const auto& set : kernel.sets) {
+    if (set.fades() || find_set(wanted, set.name) != nullptr) continue;
+    nft::delete_set(out, kernel.family, kernel.name, set.name);
+  }
 }
 
 template <class Use>
@@ -106,18 +118,6 @@ const T* first_expression(const Rule& rule) {
     if (const T* found = std::get_if<T>(&expression)) return found;
   }
   return nullptr;
-}
-
-double loss_in(const Rule& rule) {
-  const auto* random = first_expression<nft::Random>(rule);
-  const auto* compare = first_expression<nft::Compare>(rule);
-  const auto below = compare ? read_struct<std::uint32_t>(compare->value) : std::nullopt;
-  if (random == nullptr || random->modulus == 0 || !below) return 0;
-  return static_cast<double>(ntohl(*below)) / random->modulus;
-}
-
-bool is_egress(const Chain& chain) {
-  return chain.device.empty() ? chain.hook != NF_INET_LOCAL_IN : chain.hook == NF_NETDEV_EGRESS;
 }
 
 }  // namespace
@@ -139,34 +139,19 @@ void write_transition(Writer& out, const std::vector<Table>& kernel, const std::
     const Table* kept = find_table(wanted, table.family);
     for (const auto& chain : table.chains) {
       if (find_chain(kept, chain.name) != nullptr) continue;
-      write_chain(out, table, find_chain(find_table(kernel, table.family), chain.name), chain);
+      write_rules(out, table, find_chain(find_table(kernel, table.family), chain.name), chain);
     }
   }
+  for (const auto& table : kernel) write_set_removals(out, table, find_table(wanted, table.family));
   nft::end_batch(out);
 }
 
 Result<State> state_of(const std::vector<Table>& tables, const State& held, const Surroundings& surroundings) {
-  State state;
-  for_each_rule(tables, [&](const Chain& chain, const Rule& rule) {
-    Effect& effect = is_egress(chain) ? state.egress : state.ingress;
-    const Effect& parameters = is_egress(chain) ? held.egress : held.ingress;
-    if (rule.comment == comment::lost) effect.loss = loss_in(rule);
-    if (rule.comment == comment::cut) effect.cut = Cut::drop;
-    if (rule.comment == comment::reset) effect.cut = Cut::reject;
-    if (rule.comment == comment::held) {
-      effect.delays = parameters.delays;
-      effect.reorders = parameters.reorders;
-    }
-    const bool to_qdiscs = rule.comment == comment::held || rule.comment == comment::steered;
-    if (to_qdiscs && is_egress(chain) && !surroundings.egress_hook) {
-      effect.loss = parameters.loss;
-      if (parameters.cut == Cut::drop) effect.cut = Cut::drop;
-    }
-  });
-  if (const auto other = difference(tables, tables_for(state, surroundings))) {
+  if (tables.empty()) return State{};
+  if (const auto other = difference(tables, tables_for(held, surroundings))) {
     return fail(ErrorCode::internal, concat("the kernel's rules make no state of ours: ", *other));
   }
-  return state;
+  return held;
 }
 
 std::vector<Table> draining(std::vector<Table> tables) {
@@ -199,6 +184,8 @@ Counters counted(const std::vector<Table>& tables) {
       counters.matched += counter->packets;
     } else if (rule.comment == comment::held) {
       counters.delayed += counter->packets;
+    } else if (rule.comment == comment::doubled) {
+      counters.duplicated += counter->packets;
     } else {
       counters.dropped += counter->packets;
     }

@@ -24,6 +24,8 @@ constexpr std::size_t table_size = 4096;
 constexpr double table_scale = NETEM_DIST_SCALE;
 constexpr std::string_view prio_kind = "prio";
 constexpr std::string_view netem_kind = "netem";
+constexpr std::string_view tbf_kind = "tbf";
+constexpr unsigned tick_shift = 6;  // a tick of the packet scheduler is 64 ns
 
 tcmsg head_of(const Qdisc& qdisc) {
   tcmsg head = {};
@@ -50,6 +52,20 @@ void append_attribute(Bytes& to, std::uint16_t type, const T& value) {
   to.insert(to.end(), attribute.begin(), attribute.end());
 }
 
+void append_model(Bytes&, std::monostate) {}
+void append_model(Bytes& to, const NetemGilbertElliott& model) {
+  const tc_netem_gemodel chances = {model.p, model.r, model.h, model.lost_when_good};
+  Bytes nested;
+  append_attribute(nested, NETEM_LOSS_GE, bytes_of(chances));
+  append_attribute(to, TCA_NETEM_LOSS, View(nested));
+}
+void append_model(Bytes& to, const NetemMarkov& model) {
+  const tc_netem_gimodel chances = {model.p13, model.p31, model.p32, model.p14, model.p23};
+  Bytes nested;
+  append_attribute(nested, NETEM_LOSS_GI, bytes_of(chances));
+  append_attribute(to, TCA_NETEM_LOSS, View(nested));
+}
+
 void put_options(Writer& out, const Netem& netem) {
   tc_netem_qopt fixed = {};
   fixed.limit = netem.limit;
@@ -61,12 +77,15 @@ void put_options(Writer& out, const Netem& netem) {
   const std::int64_t jitter = netem.jitter.count();
   const tc_netem_corr correlations = {};
   const tc_netem_reorder reorder = {netem.ahead, netem.correlation};
+  const tc_netem_corrupt corrupt = {netem.corrupt, 0};
   tc_netem_rate rate = {};
   if (netem.in_order) rate.rate = std::numeric_limits<std::uint32_t>::max();
   // What isn't sent stays as it was when a qdisc is changed: everything is sent.
   append_attribute(options, TCA_NETEM_CORR, bytes_of(correlations));
   append_attribute(options, TCA_NETEM_REORDER, bytes_of(reorder));
+  append_attribute(options, TCA_NETEM_CORRUPT, bytes_of(corrupt));
   append_attribute(options, TCA_NETEM_RATE, bytes_of(rate));
+  std::visit([&](const auto& model) { append_model(options, model); }, netem.model);
   if (netem.in_order) append_attribute(options, TCA_NETEM_RATE64, bytes_of(boundless_rate));
   append_attribute(options, TCA_NETEM_LATENCY64, bytes_of(latency));
   append_attribute(options, TCA_NETEM_JITTER64, bytes_of(jitter));
@@ -76,6 +95,19 @@ void put_options(Writer& out, const Netem& netem) {
                      View(reinterpret_cast<const std::uint8_t*>(table.data()), table.size() * sizeof table[0]));
   }
   out.put(TCA_OPTIONS, options);
+}
+
+void put_options(Writer& out, const Tbf& tbf) {
+  tc_tbf_qopt parameters = {};
+  parameters.rate.rate = static_cast<std::uint32_t>(std::min<std::uint64_t>(tbf.rate, UINT32_MAX));
+  parameters.rate.linklayer = TC_LINKLAYER_ETHERNET;
+  parameters.rate.overhead = static_cast<unsigned short>(tbf.overhead);
+  parameters.limit = tbf.limit;
+  out.nest(TCA_OPTIONS, [&] {
+    out.put(TCA_TBF_PARMS, bytes_of(parameters));
+    out.put(TCA_TBF_BURST, bytes_of(tbf.burst));
+    if (tbf.rate > UINT32_MAX) out.put(TCA_TBF_RATE64, bytes_of(tbf.rate));
+  });
 }
 
 void put_options(Writer&, std::monostate) {}
@@ -99,6 +131,33 @@ std::optional<T> find_struct(View attributes, std::uint16_t type) {
   return value ? read_struct<T>(*value) : std::nullopt;
 }
 
+std::optional<Tbf> decode_tbf(View attributes) {
+  const auto parameters = find_struct<tc_tbf_qopt>(attributes, TCA_TBF_PARMS);
+  if (!parameters || parameters->peakrate.rate != 0) return std::nullopt;
+  const std::uint64_t rate = find_struct<std::uint64_t>(attributes, TCA_TBF_RATE64).value_or(parameters->rate.rate);
+  Tbf tbf{rate, 0, parameters->limit, parameters->rate.overhead};
+  // What was written says it in bytes, the kernel in ticks.
+  if (const auto burst = find_struct<std::uint32_t>(attributes, TCA_TBF_BURST)) {
+    tbf.burst = *burst;
+  } else {
+    const double seconds = static_cast<double>(std::uint64_t{parameters->buffer} << tick_shift) / 1e9;
+    const double bytes = seconds * static_cast<double>(rate) - tbf.overhead;
+    tbf.burst = static_cast<std::uint32_t>(std::clamp(bytes, 0.0, static_cast<double>(UINT32_MAX)));
+  }
+  return tbf;
+}
+
+NetemModel decode_model(View attributes) {
+  const View nested = find(attributes, TCA_NETEM_LOSS).value_or(View{});
+  if (const auto ge = find_struct<tc_netem_gemodel>(nested, NETEM_LOSS_GE)) {
+    return NetemGilbertElliott{ge->p, ge->r, ge->h, ge->k1};
+  }
+  if (const auto gi = find_struct<tc_netem_gimodel>(nested, NETEM_LOSS_GI)) {
+    return NetemMarkov{gi->p13, gi->p31, gi->p32, gi->p14, gi->p23};
+  }
+  return {};
+}
+
 // Nullopt where it does anything that we don't ask for.
 std::optional<Netem> decode_netem(View value) {
   const auto fixed = read_struct<tc_netem_qopt>(value);
@@ -108,12 +167,22 @@ std::optional<Netem> decode_netem(View value) {
   if (!fixed || !latency || !jitter) return std::nullopt;
   const auto corrupt = find_struct<tc_netem_corrupt>(attributes, TCA_NETEM_CORRUPT).value_or(tc_netem_corrupt{});
   const auto reorder = find_struct<tc_netem_reorder>(attributes, TCA_NETEM_REORDER).value_or(tc_netem_reorder{});
-  if (fixed->duplicate != 0 || corrupt.probability != 0) return std::nullopt;
+  if (fixed->duplicate != 0 || corrupt.correlation != 0) return std::nullopt;
   const auto rate = find_struct<tc_netem_rate>(attributes, TCA_NETEM_RATE).value_or(tc_netem_rate{});
   const bool in_order = find_struct<std::uint64_t>(attributes, TCA_NETEM_RATE64) == boundless_rate;
   if (rate.rate != 0 && !in_order) return std::nullopt;
-  return Netem{Nanoseconds(*latency), Nanoseconds(*jitter), fixed->limit, fixed->gap,           reorder.probability,
-               reorder.correlation,   fixed->loss,          in_order,     Distribution::uniform};
+  Netem netem;
+  netem.latency = Nanoseconds(*latency);
+  netem.jitter = Nanoseconds(*jitter);
+  netem.limit = fixed->limit;
+  netem.gap = fixed->gap;
+  netem.ahead = reorder.probability;
+  netem.correlation = reorder.correlation;
+  netem.loss = fixed->loss;
+  netem.corrupt = corrupt.probability;
+  netem.model = decode_model(attributes);
+  netem.in_order = in_order;
+  return netem;
 }
 
 gnet_stats_queue queue_statistics(View attributes) {
@@ -140,6 +209,8 @@ std::optional<Qdisc> decode_qdisc(const Message& message) {
     if (const auto prio = decode_prio(options)) qdisc.options = *prio;
   } else if (*kind == netem_kind) {
     if (const auto netem = decode_netem(options)) qdisc.options = *netem;
+  } else if (*kind == tbf_kind) {
+    if (const auto tbf = decode_tbf(options)) qdisc.options = *tbf;
   }
   return qdisc;
 }

@@ -5,6 +5,7 @@
 // order here, unlike nfnetlink's.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -28,6 +29,24 @@ struct Prio {
   bool operator==(const Prio&) const = default;
 };
 
+// Chances as shares of 2^32 - 1; see kernel/state.hpp. The kernel wants the chance to get lost on a good line.
+struct NetemGilbertElliott {
+  std::uint32_t p = 0;
+  std::uint32_t r = 0;
+  std::uint32_t h = 0;
+  std::uint32_t lost_when_good = 0;
+  bool operator==(const NetemGilbertElliott&) const = default;
+};
+struct NetemMarkov {
+  std::uint32_t p13 = 0;
+  std::uint32_t p31 = 0;
+  std::uint32_t p32 = 0;
+  std::uint32_t p14 = 0;
+  std::uint32_t p23 = 0;
+  bool operator==(const NetemMarkov&) const = default;
+};
+using NetemModel = std::variant<std::monostate, NetemGilbertElliott, NetemMarkov>;
+
 struct Netem {
   Nanoseconds latency{0};
   Nanoseconds jitter{0};
@@ -36,13 +55,28 @@ struct Netem {
   std::uint32_t ahead = 0;        // the share that goes ahead, of 2^32 - 1
   std::uint32_t correlation = 0;  // of going ahead, of 2^32 - 1
   std::uint32_t loss = 0;         // of 2^32 - 1
+  std::uint32_t corrupt = 0;      // of 2^32 - 1
+  NetemModel model = {};
   // A rate that never slows anything: with a rate, netem lets no packet leave before the one ahead of it.
   bool in_order = false;
   // The spread of the jitter, which travels as a table and which the kernel doesn't tell.
   Distribution distribution = Distribution::uniform;
   bool operator==(const Netem& other) const {
     return latency == other.latency && jitter == other.jitter && limit == other.limit && gap == other.gap &&
-           ahead == other.ahead && correlation == other.correlation && loss == other.loss && in_order == other.in_order;
+           ahead == other.ahead && correlation == other.correlation && loss == other.loss && corrupt == other.corrupt &&
+           model == other.model && in_order == other.in_order;
+  }
+};
+
+// A bucket of tokens: no more than a rate, what waits is limited.
+struct Tbf {
+  std::uint64_t rate = 0;      // bytes a second
+  std::uint32_t burst = 0;     // bytes; the kernel keeps it as a time, so that it reads back nearly the same
+  std::uint32_t limit = 0;     // bytes
+  std::uint32_t overhead = 0;  // bytes
+  bool operator==(const Tbf& other) const {
+    const auto [less, more] = std::minmax(burst, other.burst);
+    return rate == other.rate && limit == other.limit && overhead == other.overhead && more - less <= 64 + more / 64;
   }
 };
 
@@ -51,9 +85,9 @@ struct Qdisc {
   std::uint32_t handle = 0;
   std::uint32_t parent = 0;
   std::string kind;
-  std::variant<std::monostate, Prio, Netem> options;  // monostate: not as we make them
-  std::uint32_t holding = 0;                          // packets now; no part of its identity, nor is
-  std::uint32_t dropped = 0;                          // what it has dropped since it was made
+  std::variant<std::monostate, Prio, Netem, Tbf> options;  // monostate: not as we make them
+  std::uint32_t holding = 0;                               // packets now; no part of its identity, nor is
+  std::uint32_t dropped = 0;                               // what it has dropped since it was made
   bool operator==(const Qdisc& other) const {
     return device == other.device && handle == other.handle && parent == other.parent && kind == other.kind &&
            options == other.options;

@@ -33,13 +33,7 @@ Result<TcSocket> TcSocket::open() {
 
 Result<> TcSocket::check_kernel(std::uint32_t loopback_index) {
   for (const auto& [kind, module] : {std::pair{"netem", "sch_netem"}, {"prio", "sch_prio"}}) {
-    Writer out;
-    try_qdisc_kind(out, loopback_index, kind);
-    const auto refusal = socket_.request(out.bytes());
-    if (!refusal) return fail(refusal.error());
-    const int error = *refusal ? (*refusal)->error : 0;
-    // Anything but a complaint about the options would tell nothing of the kind.
-    if (error != EINVAL) return fail(lacking(kind, module, error));
+    if (auto able = check_kind(kind, module, loopback_index); !able) return able;
   }
   Writer out;
   try_link_kind(out, ifb_kind);
@@ -48,6 +42,17 @@ Result<> TcSocket::check_kernel(std::uint32_t loopback_index) {
   if (!*refusal || (*refusal)->error != EADDRNOTAVAIL) {
     return fail(lacking("ifb", "ifb", *refusal ? (*refusal)->error : 0));
   }
+  return {};
+}
+
+Result<> TcSocket::check_kind(std::string_view kind, std::string_view module, std::uint32_t loopback_index) {
+  Writer out;
+  try_qdisc_kind(out, loopback_index, kind);
+  const auto refusal = socket_.request(out.bytes());
+  if (!refusal) return fail(refusal.error());
+  const int error = *refusal ? (*refusal)->error : 0;
+  // Anything but a complaint about the options would tell nothing of the kind.
+  if (error != EINVAL) return fail(lacking(kind, module, error));
   return {};
 }
 

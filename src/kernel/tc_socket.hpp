@@ -20,6 +20,9 @@ class TcSocket {
   // the modules and changes nothing.
   Result<> check_kernel(std::uint32_t loopback_index);
 
+  // Whether it has one kind of qdisc.
+  Result<> check_kind(std::string_view kind, std::string_view module, std::uint32_t loopback_index);
+
   Result<std::vector<Qdisc>> qdiscs();
   Result<> add(const Qdisc& qdisc);
   Result<> change(const Qdisc& qdisc);

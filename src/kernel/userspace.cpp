@@ -20,12 +20,29 @@ std::uint64_t random_seed() {
   return seed;
 }
 
+QueueMode mode_for(const Effect& effect) {
+  if (effect.corrupt > 0) return QueueMode::packets;
+  // Of a super-packet the dice would be rolled once, and it would find a narrow line's queue full.
+  return effect.rate || !effect.models.empty() ? QueueMode::lengths : QueueMode::metadata;
+}
+
+// Calls `use` with each class that holds packets, and the number of its queue.
+template <class Use>
+void for_each_held(const State& state, const Surroundings& around, Use use) {
+  const auto all = [&](const Traffic& traffic, const Slots& slots, std::uint16_t first) {
+    for (std::size_t i = 0; i < traffic.classes.size(); ++i) {
+      if (!traffic.classes[i].effect.holds_packets()) continue;
+      use(traffic.classes[i].effect, static_cast<std::uint16_t>(first + slots[i]));
+    }
+  };
+  all(state.egress, around.egress_slots, around.egress_queue);
+  all(state.ingress, around.ingress_slots, around.ingress_queue);
+}
+
 }  // namespace
 
 UserspaceBackend::UserspaceBackend(OwnedTables tables, LinkWatch links, Surroundings surroundings)
-    : OwningBackend(std::move(tables), std::move(links), std::move(surroundings)),
-      egress_(random_seed()),
-      ingress_(random_seed()) {}
+    : OwningBackend(std::move(tables), std::move(links), std::move(surroundings)) {}
 
 Result<std::unique_ptr<Backend>> UserspaceBackend::make() {
   auto tables = OwnedTables::open();
@@ -46,6 +63,15 @@ Result<std::unique_ptr<Backend>> UserspaceBackend::make() {
 }
 
 Result<> UserspaceBackend::become(const State& wanted) {
+  if (state_.empty()) lost_ = 0;
+  if (auto prepared = prepare_queues(wanted); !prepared) return prepared;
+  if (auto done = tables_.become(tables_for(wanted, surroundings_)); !done) return done;
+  configure_lines(wanted);
+  release_what_is_not_held(wanted);
+  return {};
+}
+
+Result<> UserspaceBackend::prepare_queues(const State& wanted) {
   if ((wanted.egress.holds_packets() || wanted.ingress.holds_packets()) && !queues_) {
     auto queues = PacketQueues::open();
     if (!queues) return fail(queues.error());
@@ -53,12 +79,21 @@ Result<> UserspaceBackend::become(const State& wanted) {
     surroundings_.ingress_queue = queues->ingress();
     queues_ = std::move(*queues);
   }
-  if (auto done = tables_.become(tables_for(wanted, surroundings_)); !done) return done;
+  Result<> done;
+  for_each_held(wanted, surroundings_, [&](const Effect& effect, std::uint16_t queue) {
+    if (done) done = queues_->prepare(queue, mode_for(effect));
+  });
+  return done;
+}
+
+void UserspaceBackend::configure_lines(const State& wanted) {
   const Instant now = monotonic_now();
-  if (wanted.egress != state_.egress) egress_.configure(wanted.egress, now);
-  if (wanted.ingress != state_.ingress) ingress_.configure(wanted.ingress, now);
-  release_what_is_not_held(wanted);
-  return {};
+  for_each_held(wanted, surroundings_, [&](const Effect& effect, std::uint16_t queue) {
+    auto line = lines_.find(queue);
+    if (line == lines_.end()) line = lines_.emplace(queue, Line{DelayLine(random_seed())}).first;
+    if (line->second.effect != effect) line->second.packets.configure(effect, now);
+    line->second.effect = effect;
+  });
 }
 
 // New packets flow first, then the held ones follow, then the tables go: in any other order the kernel would drop what
@@ -68,6 +103,7 @@ Result<> UserspaceBackend::clear() {
   release_what_is_not_held({});
   if (auto removed = tables_.remove(); !removed) return removed;
   queues_.reset();
+  lines_.clear();
   return drained;
 }
 
@@ -87,43 +123,61 @@ void UserspaceBackend::receive_packets() {
     const bool more = queues_->receive(arriving_);
     const Instant arrival = monotonic_now();
     for (const auto& packet : arriving_) {
-      DelayLine& line = packet.queue == surroundings_.egress_queue ? egress_ : ingress_;
-      line.arrive(packet.id, packet.mark & ~copy_mark, arrival);
+      auto line = lines_.find(packet.queue);
+      // Between the rules and the line's first configuration; then there is nothing that it would suffer.
+      if (line == lines_.end()) line = lines_.emplace(packet.queue, Line{DelayLine(random_seed())}).first;
+      const Arrival arrived{packet.id, packet.mark & ~copy_mark, packet.length, packet.payload};
+      if (line->second.packets.arrive(arrived, arrival)) continue;
+      queues_->drop(packet.queue, packet.id);
+      ++lost_;
     }
     arriving_.clear();
+    queues_->flush();
     release(arrival);
     if (!more) return;
   }
 }
 
 void UserspaceBackend::release(Instant until) {
-  egress_.leave(until, leaving_);
-  queues_->accept(surroundings_.egress_queue, leaving_, true);
-  leaving_.clear();
-  ingress_.leave(until, leaving_);
-  queues_->accept(surroundings_.ingress_queue, leaving_, false);
-  leaving_.clear();
+  for (auto& [queue, line] : lines_) {
+    line.packets.leave(until, leaving_);
+    if (leaving_.empty()) continue;
+    queues_->accept(queue, leaving_, is_egress(queue));
+    leaving_.clear();
+  }
 }
 
-void UserspaceBackend::release_all(DelayLine& line, std::uint16_t queue, bool restore_mark) {
-  line.leave_all(leaving_);
-  queues_->accept(queue, leaving_, restore_mark);
-  leaving_ = {};  // they may have been many
-}
-
-// Lets everything go in a direction that holds nothing any more, also what has not been announced to us yet.
+// Where nothing is held any more in a direction, everything goes, also what has not been announced to us yet. Beside
+// other classes a line that is no longer wanted empties in its own time.
 void UserspaceBackend::release_what_is_not_held(const State& state) {
   if (!queues_) return;
   receive_packets();
-  if (!state.egress.holds_packets()) release_all(egress_, surroundings_.egress_queue, true);
-  if (!state.ingress.holds_packets()) release_all(ingress_, surroundings_.ingress_queue, false);
+  std::vector<std::uint16_t> wanted;
+  for_each_held(state, surroundings_, [&](const Effect&, std::uint16_t queue) { wanted.push_back(queue); });
+  for (auto each = lines_.begin(); each != lines_.end();) {
+    auto& [queue, line] = *each;
+    const bool held = (is_egress(queue) ? state.egress : state.ingress).holds_packets();
+    if (!held) {
+      line.packets.leave_all(leaving_);
+      queues_->accept(queue, leaving_, is_egress(queue));
+      std::vector<HeldPacket>().swap(leaving_);  // they may have been many
+    }
+    const bool needed = line.packets.size() > 0 || std::ranges::find(wanted, queue) != wanted.end();
+    each = needed ? std::next(each) : lines_.erase(each);
+  }
+}
+
+Result<Counters> UserspaceBackend::counters() {
+  auto counters = OwningBackend::counters();
+  if (counters) counters->dropped += lost_;
+  return counters;
 }
 
 std::optional<Duration> UserspaceBackend::until_due() const {
   auto wait = OwningBackend::until_due();
   if (!wait) return std::nullopt;
-  for (const DelayLine* line : {&egress_, &ingress_}) {
-    if (const auto next = line->next_due()) wait = std::min(*wait, *next - monotonic_now());
+  for (const auto& [queue, line] : lines_) {
+    if (const auto next = line.packets.next_due()) wait = std::min(*wait, *next - monotonic_now());
   }
   return std::max(*wait, Duration::zero());
 }

@@ -1,6 +1,8 @@
-// The backend for kernels without netem: loss and partition in nftables, delay and reordering in this process.
+// The backend for kernels without netem: loss, partition and duplicates in nftables; what holds packets or judges them
+// one by one in this process.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +20,7 @@ class UserspaceBackend final : public OwningBackend {
   static Result<std::unique_ptr<Backend>> make();
 
   std::string name() const override { return "userspace"; }
+  Result<Counters> counters() override;
   std::vector<int> file_descriptors() const override;
   void on_ready() override;
   std::optional<Duration> until_due() const override;
@@ -27,16 +30,23 @@ class UserspaceBackend final : public OwningBackend {
 
   Result<> become(const State& wanted) override;
   Result<> clear() override;
+  Result<> prepare_queues(const State& wanted);
+  void configure_lines(const State& wanted);
   void receive_packets();
   void release(Instant now);
-  void release_all(DelayLine& line, std::uint16_t queue, bool restore_mark);
   void release_what_is_not_held(const State& state);
+  bool is_egress(std::uint16_t queue) const { return queue < surroundings_.ingress_queue; }
 
   std::optional<PacketQueues> queues_;  // only while something may be held
-  DelayLine egress_;
-  DelayLine ingress_;
+  // What happens to the packets of each queue.
+  struct Line {
+    DelayLine packets;
+    Effect effect = {};
+  };
+  std::map<std::uint16_t, Line> lines_;
   std::vector<QueuedPacket> arriving_;
   std::vector<HeldPacket> leaving_;
+  std::uint64_t lost_ = 0;  // by us, since the first of the faults that hold
 };
 
 }  // namespace entropy::kernel

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <optional>
 
 #include "base/fd.hpp"
@@ -51,7 +52,11 @@ class ForkedService final : public cli::BackgroundService {
   const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   ::dup2(nothing.get(), STDIN_FILENO);
   ::dup2(nothing.get(), STDOUT_FILENO);
-  ::_exit(serve(options));
+  const int code = serve(options);
+  // Whoever has made the folder is no longer there to remove it.
+  std::error_code ignored;
+  if (::getppid() != parent) std::filesystem::remove_all(options.data_dir, ignored);
+  ::_exit(code);
 }
 
 }  // namespace

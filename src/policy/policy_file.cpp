@@ -106,7 +106,9 @@ class FileReader {
 // One failure without parameters is its bare name.
 void shorten_failure(json::object& policy) {
   const auto& failures = policy.at("failure").get_object();
-  if (failures.size() != 1 || !failures.begin()->value().get_object().empty()) return;
+  if (failures.size() != 1 || policy.contains("image")) return;
+  const auto* parameters = failures.begin()->value().if_object();
+  if (parameters == nullptr || !parameters->empty()) return;
   json::string name(failures.begin()->key());
   policy["failure"] = std::move(name);
 }

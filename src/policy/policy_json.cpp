@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "failure/catalogue.hpp"
 #include "policy/custom_json.hpp"
+#include "policy/failure_json.hpp"
 
 namespace entropy::policy {
 namespace {
@@ -55,15 +56,6 @@ class Reader {
   std::vector<FieldError> errors;
 };
 
-// Text, or a number as the text that means the same.
-Result<std::string> scalar_text(const json::value& value) {
-  if (const auto* text = value.if_string()) return std::string(*text);
-  if (const auto* number = value.if_int64()) return concat(*number);
-  if (const auto* number = value.if_uint64()) return concat(*number);
-  if (const auto* number = value.if_double()) return to_string(*number);
-  return fail(ErrorCode::invalid, concat(json::serialize(value).substr(0, 80), " is neither text nor a number"));
-}
-
 template <class Parse>
 auto parse_scalar(const json::value& value, Parse parse) -> decltype(parse(std::string_view())) {
   const auto text = scalar_text(value);
@@ -85,27 +77,13 @@ Result<Duration> parse_positive(std::string_view text, BareNumber bare) {
   return duration;
 }
 
-Result<failure::Params> params_of(const json::value& value) {
-  failure::Params params;
-  if (value.is_null()) return params;
-  const auto* object = value.if_object();
-  if (object == nullptr) {
-    return fail(ErrorCode::invalid, "the parameters of a failure are an object, as in {\"delay\": \"250ms\"}");
-  }
-  for (const auto& [key, entry] : *object) {
-    const auto text = scalar_text(entry);
-    if (!text) return fail(ErrorCode::invalid, concat("parameter ", quoted(key), ": ", text.error().message));
-    params.emplace_back(key, *text);
-  }
-  return params;
-}
-
 void read_failure(Reader& reader, std::vector<failure::Failure>& failures, std::string_view name,
                   const json::value& value) {
-  const auto params = params_of(value);
+  const auto params = params_from_json(value);
   if (!params) return reader.refuse(concat("failure.", name), params.error());
   auto parsed = failure::parse(name, *params);
   if (!parsed) return reader.refuse("failure", parsed.error());
+  if (const auto checked = check_peers(*parsed); !checked) return reader.refuse("failure", checked.error());
   for (const auto& other : failures) {
     if (failure::name_of(other) == failure::name_of(*parsed)) {
       return reader.refuse(concat("failure.", name), concat(failure::name_of(other), " is given twice"));
@@ -249,24 +227,9 @@ void check_whole(Reader& reader, const json::object& object, const Policy& polic
 
 std::string duration_or(const std::optional<Duration>& duration) { return duration ? to_string(*duration) : ""; }
 
-// Numbers where the parameter is one, text elsewhere.
-json::value param_value(const failure::Kind& kind, const std::string& key, const std::string& text) {
-  for (const auto& parameter : kind.parameters) {
-    if (parameter.name != key) continue;
-    if (parameter.type == "integer") return *parse_unsigned(text);
-    if (parameter.type == "percent") return parse_percent(text)->value;
-  }
-  return json::value(text);
-}
-
 json::object failures_json(const std::vector<failure::Failure>& failures) {
   json::object object;
-  for (const auto& each : failures) {
-    const failure::Kind& kind = **failure::find_kind(failure::name_of(each));
-    json::object params;
-    for (const auto& [key, text] : failure::print(each)) params[key] = param_value(kind, key, text);
-    object[kind.name] = std::move(params);
-  }
+  for (const auto& each : failures) object[failure::name_of(each)] = params_to_json(each);
   return object;
 }
 

@@ -51,6 +51,11 @@ json::object parameters_schema(const failure::Kind& kind) {
   json::object properties;
   json::array required;
   for (const auto& each : kind.parameters) {
+    // Of a model, an object within the object, the parser knows.
+    if (const auto dot = each.name.find('.'); dot != std::string::npos) {
+      properties[each.name.substr(0, dot)] = json::object{{"type", "object"}};
+      continue;
+    }
     properties[each.name] = described(each.description, parameter_schema(each));
     if (each.required) required.emplace_back(each.name);
   }

@@ -111,6 +111,27 @@ TEST(PolicyJson, SaysWhatIsWrongWithACustomImage) {
   EXPECT_THAT(error_of(R"({"selector": "a", "image": "-x", "failure": "a"})"), HasSubstr("no reference of an image"));
 }
 
+TEST(PolicyJson, ListsAreArraysAndModelsAreObjects) {
+  const auto text = R"({"name": "a", "selector": "a", "failure": {
+      "loss": {"model": {"gilbert-elliott": {"p": "1%", "r": 10}}, "peers": ["service=db", "10.0.0.3"], "ports": [80, "8000-8010"]},
+      "partition": {"peers": "db", "interfaces": ["eth0"]}}})";
+  const auto draft = read(text);
+  ASSERT_TRUE(draft) << draft.error().message;
+  const auto printed = to_json(draft->policy);
+  EXPECT_EQ(print_json(printed.at("failure")),
+            R"({"loss":{"model":{"gilbert-elliott":{"p":1,"r":10}},"peers":["service=db","10.0.0.3"],)"
+            R"("ports":[80,"8000-8010"]},"partition":{"peers":["db"],"interfaces":["eth0"]}})");
+  EXPECT_EQ(draft_from_json(printed)->policy.failures, draft->policy.failures);
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"partition": {"peers": ["a in ("]}}})"),
+              HasSubstr("failure.partition.peers: selector"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"partition": {"peers": [{}, [1]]}}})"),
+              HasSubstr("neither text nor a number"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"partition": {"peers": []}}})"),
+              HasSubstr("the list is empty"));
+  EXPECT_THAT(error_of(R"({"selector": "a", "failure": {"loss": {"model": {"gilbert": {"p": 1}}}}})"),
+              HasSubstr("loss has no parameter \"model.gilbert.p\""));
+}
+
 TEST(ParseJson, IsStrict) {
   EXPECT_THAT(error_of(R"({"selector": "a", "selector": "b"})"), HasSubstr("given twice"));
   EXPECT_THAT(error_of("{\n  \"a\": x}"), HasSubstr("line 2, column 8"));

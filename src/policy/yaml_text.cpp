@@ -221,7 +221,11 @@ bool may_stand_bare(std::string_view text) {
 
 std::string scalar_text(const json::value& value) {
   if (const auto* text = value.if_string()) return may_stand_bare(*text) ? std::string(*text) : json_string(*text);
-  if (const auto* number = value.if_double()) return to_string(*number);
+  if (const auto* number = value.if_double()) {
+    // Without its point a large fraction would be an integer that nobody can hold.
+    constexpr double largest_whole = 1e15;
+    return concat(to_string(*number), *number > largest_whole || *number < -largest_whole ? ".0" : "");
+  }
   return json::serialize(value);
 }
 

@@ -80,6 +80,11 @@ std::string encode_entry(const Entry& entry) {
     append(out, concat(";failure ", failure::name_of(each)));
     for (const auto& [key, value] : failure::print(each)) put(out, key, value);
   }
+  for (const auto& [name, addresses] : entry.resolved) {
+    out += ";peer";
+    put(out, "name", name);
+    for (const auto& address : addresses) put(out, "at", to_string(address));
+  }
   return out;
 }
 
@@ -158,6 +163,20 @@ Result<Entry> decode_entry(const std::vector<std::string_view>& words) {
   return entry;
 }
 
+Result<> decode_peer(Entry& entry, const std::vector<std::string_view>& words) {
+  const auto params = decode_words(words, 1);
+  if (!params) return fail(params.error());
+  if (params->empty() || params->front().first != "name") return bad_line("a peer without its name");
+  auto& addresses = entry.resolved[params->front().second];
+  for (std::size_t i = 1; i < params->size(); ++i) {
+    const auto& [key, value] = (*params)[i];
+    const auto address = parse_prefix(value);
+    if (key != "at" || !address) return bad_line(concat("a peer at ", quoted(value)));
+    addresses.push_back(*address);
+  }
+  return {};
+}
+
 Result<> decode_record(Program& program, std::string_view record) {
   const auto words = split(record, ' ');
   if (words.front() == "policy") {
@@ -166,6 +185,7 @@ Result<> decode_record(Program& program, std::string_view record) {
     program.entries.push_back(std::move(*entry));
     return {};
   }
+  if (words.front() == "peer" && !program.entries.empty()) return decode_peer(program.entries.back(), words);
   if (words.front() != "failure" || words.size() < 2 || program.entries.empty()) {
     return bad_line("a record is neither a policy nor its failure");
   }

@@ -1,6 +1,7 @@
 // What the manager tells an injector over the attach stream: one line of text each.
 //
 //   program 7;policy name=slow target=db-1 epoch=1790000000000000 frequency=10s seed=42;failure latency delay=200ms
+//     peers=service%3Dweb;peer name=service%3Dweb at=10.0.0.3 at=10.0.0.4
 //   lease 30s
 //   pause | unpause | stop
 //
@@ -9,17 +10,23 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/prefix.hpp"
 #include "base/result.hpp"
 #include "failure/failure.hpp"
 #include "policy/schedule.hpp"
 
 namespace entropy::program {
+
+// What the selectors and names among a policy's `peers` and `exclude` stand for now; one that is missing here stands
+// for nothing. Addresses and networks stand for themselves.
+using Resolved = std::map<std::string, std::vector<Prefix>>;
 
 // One policy as far as one target is concerned.
 struct Entry {
@@ -29,6 +36,7 @@ struct Entry {
   std::vector<failure::Failure> failures;
   // In which windows the target takes part, in order; none: in all of them.
   std::optional<std::vector<std::uint64_t>> picked = std::nullopt;
+  Resolved resolved = {};
   bool operator==(const Entry&) const = default;
 };
 

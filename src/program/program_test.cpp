@@ -19,7 +19,8 @@ Program sample_program() {
   Entry cut;
   cut.policy = "cut";
   cut.target = "db-1";
-  cut.failures = {*failure::parse("partition", {})};
+  cut.failures = {*failure::parse("partition", {{"peers", "tier in (a, b)"}, {"peers", "db"}})};
+  cut.resolved = {{"db", {*parse_prefix("10.0.0.3"), *parse_prefix("fd00::/8")}}, {"tier in (a, b)", {}}};
   cut.picked = {3, 17};
   Entry left_out = cut;
   left_out.policy = "left-out";
@@ -42,8 +43,9 @@ TEST(Command, RefusesEverythingElse) {
   for (const auto* line :
        {"", "programm 1", "program", "program x", "program 1;", "program 1;policy x", "program 1;failure partition",
         "program 1;policy name=%4;failure partition", "program 1;policy name=a;failure nothing",
-        "program 1;policy frequency=0", "program 1;policy picked=1,,2", "program 1;policy epoch=-5", "lease",
-        "lease 10", "stop now"}) {
+        "program 1;policy frequency=0", "program 1;peer name=a", "program 1;policy name=a;peer at=10.0.0.3",
+        "program 1;policy name=a;peer name=b at=10.0.0", "program 1;policy picked=1,,2", "program 1;policy epoch=-5",
+        "lease", "lease 10", "stop now"}) {
     EXPECT_FALSE(decode(line)) << line;
   }
 }

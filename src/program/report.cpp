@@ -25,10 +25,13 @@ std::string line_of(const State& state) {
   std::vector<std::string> active;
   active.reserve(state.active.size());
   for (const auto& fault : state.active) active.push_back(concat("{", fault_fields(fault), "}"));
+  std::vector<std::string> effects;
+  effects.reserve(state.effects.size());
+  for (const auto& effect : state.effects) effects.push_back(json_string(effect));
   return concat(R"({"event":"state","revision":)", state.revision, R"(,"version":)", json_string(state.version),
                 R"(,"backend":)", json_string(state.backend), R"(,"paused":)", flag(state.paused), R"(,"leased":)",
                 flag(state.leased), R"(,"clean":)", flag(state.clean), R"(,"active":[)", join(active, ","),
-                R"(],"message":)", json_string(state.message), "}");
+                R"(],"effects":[)", join(effects, ","), R"(],"message":)", json_string(state.message), "}");
 }
 std::string line_of(const FaultStarted& report) {
   return concat(R"({"event":"fault.started",)", fault_fields(report.fault), R"(,"kernel":)", json_string(report.kernel),

@@ -55,6 +55,8 @@ struct State {
   bool clean = true;    // the kernel was read back and holds nothing of ours
   std::vector<Fault> active;
   std::string message;  // what is wrong, if anything
+  // Line by line what is done to whose packets and by whose doing; for people.
+  std::vector<std::string> effects = {};
   bool operator==(const State&) const = default;
 };
 

@@ -90,6 +90,12 @@ State state_of(const json::object& object) {
               {},
               text_at(object, "message")};
   for_each_object(object, "active", [&](const json::object& fault) { state.active.push_back(fault_of(fault)); });
+  const auto* effects = object.if_contains("effects");
+  if (effects != nullptr && effects->is_array()) {
+    for (const auto& effect : effects->get_array()) {
+      if (effect.is_string()) state.effects.emplace_back(effect.get_string());
+    }
+  }
   return state;
 }
 

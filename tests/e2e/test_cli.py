@@ -139,6 +139,14 @@ def test_the_exit_code_says_what_went_wrong(service, env, container, tmp_path):
     assert done.returncode == 125 and "none.sock" in done.stderr
 
 
+def test_a_run_without_a_command_returns_once_the_policy_holds(service, container):
+    container({"test": "held"})
+    done = service.cli("run", "--name", "held", "-e", "latency", "-o", "delay=10ms", "-c", "test=held", "-f", "1m")
+    assert done.stdout == "held\n"
+    assert service.policy("held")["status"]["phase"] == "active"
+    assert "ttl" not in service.policy("held"), "it stays"
+
+
 def test_a_killed_run_leaves_nothing_beyond_its_lease(service, env, container, tmp_path):
     target = container({"test": "killed"})
     chaos = tmp_path / "chaos.yaml"
@@ -160,11 +168,13 @@ def test_a_killed_standalone_run_takes_its_service_along(container, tmp_path):
     target = container({"test": "killed-alone"})
     chaos = tmp_path / "chaos.yaml"
     chaos.write_text(slow("killed-alone"))
-    it = subprocess.Popen([ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "sleep", "30"], stderr=subprocess.DEVNULL)
+    it = subprocess.Popen([ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "sleep", "30"], stderr=subprocess.DEVNULL,
+                          env=dict(os.environ, TMPDIR=str(tmp_path)))
     wait_until(target.kernel_state, "the fault holds")
     it.kill()
     it.wait()
     wait_until(lambda: target.kernel_state() == [] and injector_containers() == [], "everything is gone", within=15)
+    wait_until(lambda: list(tmp_path.glob("entropy-run-*")) == [], "its folder, too")
 
 
 def test_ctrl_c_reaches_the_command_and_everything_is_rolled_back(service, env, container, tmp_path):

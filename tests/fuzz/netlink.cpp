@@ -55,6 +55,9 @@ void check_packet(const Message& message) {
   View rest = out.bytes();
   const auto again = decode_packet(*next_message(rest));
   require(again && again->queue == packet->queue && again->id == packet->id && again->mark == packet->mark);
+  require_within(packet->payload, message.payload);
+  Prng prng(packet->id);
+  require(corrupted(packet->payload, prng).size() == packet->payload.size());
 }
 
 void check_tcp(const Message& message) {

@@ -39,6 +39,13 @@ void check_set(const nft::Set& set) {
   require(nft::decode_sets(out.bytes(), table) == std::vector{set});
 }
 
+void check_element(const nft::Element& element) {
+  const nft::Set set{"s", {}, static_cast<std::uint32_t>(element.key.size()), {element}};
+  Writer out;
+  nft::add_elements(out, nft::Family::netdev, table, set);
+  require(nft::decode_elements(out.bytes(), "s") == set.elements);
+}
+
 void check_sequences(View batch) {
   for (View rest = batch; const auto message = next_message(rest);) {
     require(!nft::describe(batch, message->sequence).empty());
@@ -54,7 +61,7 @@ void check(std::string_view input) {
   for (const auto& chain : all_of(nft::decode_chains(bytes, table))) check_chain(chain);
   for (const auto& set : all_of(nft::decode_sets(bytes, table))) check_set(set);
   for (const auto& found : all_of(nft::decode_tables(bytes, table))) require(found.name == table);
-  for (const auto& name : all_of(nft::decode_elements(bytes))) require(name.find('\0') == std::string::npos);
+  for (const auto& element : all_of(nft::decode_elements(bytes, "s"))) check_element(element);
   check_sequences(bytes);
 }
 

@@ -104,18 +104,25 @@ Fd Lab::socket(Side side, Ip ip, int type) const {
   return made;
 }
 
-sockaddr_in6 Lab::address(Side side, Ip ip, int port, int pair) {
+void Lab::add_peer_address(int host) const {
+  const bool made = run(Side::peer, concat("ip addr add 10.9.0.", host, "/24 dev eth0 && ip addr add fd09:0::", host,
+                                           "/64 dev eth0 nodad"));
+  if (!made) throw std::runtime_error("can't give the peer another address");
+}
+
+sockaddr_in6 Lab::address(Side side, Ip ip, int port, int pair, int host) {
+  if (host == 0) host = last_part(side);
   sockaddr_in6 v6 = {};
   if (ip == Ip::v6) {
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(static_cast<std::uint16_t>(port));
-    ::inet_pton(AF_INET6, concat("fd09:", pair, "::", last_part(side)).c_str(), &v6.sin6_addr);
+    ::inet_pton(AF_INET6, concat("fd09:", pair, "::", host).c_str(), &v6.sin6_addr);
     return v6;
   }
   sockaddr_in v4 = {};
   v4.sin_family = AF_INET;
   v4.sin_port = htons(static_cast<std::uint16_t>(port));
-  ::inet_pton(AF_INET, concat("10.9.", pair, ".", last_part(side)).c_str(), &v4.sin_addr);
+  ::inet_pton(AF_INET, concat("10.9.", pair, ".", host).c_str(), &v4.sin_addr);
   std::memcpy(&v6, &v4, sizeof v4);
   return v6;
 }

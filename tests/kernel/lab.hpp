@@ -45,10 +45,12 @@ class Lab {
   bool run(Side side, const std::string& command) const;
   // Joins the namespaces by a second pair, eth1 (10.9.1.x).
   void add_second_pair() const;
+  // Another address of the peer's on the first pair: 10.9.0.<host>, fd09:0::<host>.
+  void add_peer_address(int host) const;
   // A socket of that namespace.
   Fd socket(Side side, Ip ip, int type) const;
-  // 10.9.<pair>.1 or fd09:<pair>::1 is the target, ...2 the peer.
-  static sockaddr_in6 address(Side side, Ip ip, int port, int pair = 0);
+  // 10.9.<pair>.1 or fd09:<pair>::1 is the target, ...2 the peer, unless `host` says another.
+  static sockaddr_in6 address(Side side, Ip ip, int port, int pair = 0, int host = 0);
   // "/proc/<pid>/fd/<n>", for `ip`.
   std::string path(Side side) const;
 

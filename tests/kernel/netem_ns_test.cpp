@@ -53,7 +53,7 @@ TEST_F(NetemTest, IsPreferred) {
 TEST_F(NetemTest, LeavesNoTrace) {
   InjectorThread injector(*lab, kernel::make_netem_backend);
   ASSERT_TRUE(injector.apply(both(delayed(30ms))));
-  EXPECT_EQ(things_left(), 4u);  // prio and netem on eth0, netem on ent0, and ent0
+  EXPECT_EQ(things_left(), 5u);  // prio and netem on eth0 and on ent0, and ent0
   EXPECT_TRUE(lab->run(Side::target, "ip -6 addr show dev ent0 | grep -q inet6 && exit 1 || exit 0"));
   ASSERT_TRUE(injector.apply({delayed(30ms), {}}));
   EXPECT_EQ(things_left(), 2u);
@@ -73,7 +73,7 @@ TEST_F(NetemTest, WhatADeadOwnerLeftIsRemovedByTheNext) {
     for (const Side from : {Side::target, Side::peer}) {
       EXPECT_TRUE(wait_until(1s, [&] { return one_way(*lab, from, Ip::v4, 64, 50ms).has_value(); }));
     }
-    EXPECT_EQ(things_left(), 4u);
+    EXPECT_EQ(things_left(), 5u);
     InjectorThread next(*lab, kernel::make_netem_backend);
     EXPECT_EQ(things_left(), 0u);
     EXPECT_EQ(next.read_back(), State{});
@@ -92,7 +92,7 @@ TEST_F(NetemTest, AQdiscOfTheTargetsIsNeverReplaced) {
   EXPECT_TRUE(lab->run(Side::target, "tc qdisc show dev eth0 | grep -q 'htb 1:'"));
   // What needs no qdisc there works nevertheless: without egress hook, only what arrives.
   State others = {{}, delayed(20ms)};
-  if (lab->has_egress_hook()) others.egress.loss = 0.5;
+  if (lab->has_egress_hook()) others.egress = Effect{{}, {}, 0.5, Cut::none};
   ASSERT_TRUE(injector.apply(others));
   EXPECT_EQ(injector.read_back(), others);
   EXPECT_GE(one_way(*lab, Side::peer, Ip::v4).value(), 20ms);

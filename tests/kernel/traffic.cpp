@@ -5,6 +5,7 @@
 #include <sys/time.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -66,9 +67,80 @@ std::vector<int> stream(const Lab& lab, Side from, Ip ip, int count, std::chrono
   std::vector<int> arrived;
   while (wait_readable(receiver, 300ms)) {
     int number = -1;
-    (void)!::recv(receiver.get(), &number, sizeof number, 0);
-    arrived.push_back(number);
+    // Those of another length are late ones of an earlier test.
+    const ssize_t length = ::recv(receiver.get(), &number, sizeof number, MSG_TRUNC);
+    if (length == static_cast<ssize_t>(sizeof number)) arrived.push_back(number);
   }
+  return arrived;
+}
+
+namespace {
+
+struct Probe {
+  int number = 0;
+  std::int64_t sent = 0;  // of Clock
+};
+
+std::int64_t now() { return Clock::now().time_since_epoch().count(); }
+
+sockaddr_in6 end_of(const Flow& flow, Side side, int at_port) {
+  return Lab::address(side, flow.ip, at_port, flow.pair, side == Side::peer ? flow.host : 1);
+}
+
+// Until nothing has come for a while after the last was sent.
+std::vector<Arrived> receive(const Fd& receiver, std::size_t size, const std::atomic<bool>& sending) {
+  const auto patience = 150ms + 2 * slack();
+  std::vector<Arrived> arrived;
+  std::vector<char> buffer(1 << 16);
+  std::int64_t first = 0;
+  for (auto last = Clock::now(); sending || Clock::now() - last < patience;) {
+    if (!wait_readable(receiver, 20ms)) continue;
+    const ssize_t got = ::recv(receiver.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    last = Clock::now();
+    Probe probe;
+    if (got != static_cast<ssize_t>(size)) continue;
+    std::memcpy(&probe, buffer.data(), sizeof probe);
+    if (!std::all_of(buffer.begin() + sizeof probe, buffer.begin() + got, [](char c) { return c == 'x'; })) continue;
+    if (first == 0) first = probe.sent;
+    arrived.push_back(
+        {probe.number, std::chrono::nanoseconds(now() - probe.sent), std::chrono::nanoseconds(now() - first)});
+  }
+  return arrived;
+}
+
+}  // namespace
+
+Milliseconds slack() {
+  const char* asked = std::getenv("ENTROPY_TEST_SLACK_MS");
+  return Milliseconds(asked != nullptr ? std::atof(asked) : 5);
+}
+
+std::vector<Arrived> probe(const Lab& lab, const Flow& flow, int count, std::size_t size,
+                           std::chrono::microseconds pause) {
+  const Side to = flow.from == Side::target ? Side::peer : Side::target;
+  const Fd receiver = lab.socket(to, flow.ip, SOCK_DGRAM);
+  const int buffer = 16 << 20;
+  ::setsockopt(receiver.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+  const auto address = end_of(flow, to, flow.port);
+  bind_to(receiver, address);
+  const Fd sender = lab.socket(flow.from, flow.ip, SOCK_DGRAM);
+  bind_to(sender, end_of(flow, flow.from, 0));
+  std::atomic<bool> sending = true;
+  std::vector<Arrived> arrived;
+  std::thread receiving([&] { arrived = receive(receiver, size, sending); });
+  std::string data(size, 'x');
+  int failed = 0;
+  for (int i = 0; i < count; ++i) {
+    const Probe head{i, now()};
+    std::memcpy(data.data(), &head, sizeof head);
+    const auto sent =
+        ::sendto(sender.get(), data.data(), size, 0, reinterpret_cast<const sockaddr*>(&address), length_of(address));
+    if (sent < 0) ++failed;
+    if (pause > 0us) std::this_thread::sleep_for(pause);
+  }
+  sending = false;
+  receiving.join();
+  if (!flow.refused) EXPECT_EQ(failed, 0) << "the application saw an error";
   return arrived;
 }
 
