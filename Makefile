@@ -47,10 +47,11 @@ demo: build ## two containers, one policy, faults coming and going before your e
 release: build ## dist/: the image of the service, an archive for any Debian 12, their checksums
 	@tools/release
 
-bench: build ## figures as ratios taken in one run
-	@tools/build release plan_bench
+bench: build ## figures as ratios taken in one run, and the API under load
+	@tools/build release plan_bench service_on_fakes
 	@build/release/bench/plan_bench
 	@bench/run
+	@bench/api
 
 format: ## clang-format over all sources
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <set>
+
+#include "api/routes.hpp"
 #include "fakes/api_fixture.hpp"
 #include "fakes/wire.hpp"
 
@@ -19,6 +22,7 @@ constexpr std::string_view draft =
 Options with_token() {
   Options options;
   options.token = "secret";
+  options.read_token = "reader";
   options.version = "1.2.3";
   return options;
 }
@@ -232,14 +236,16 @@ TEST_F(Api, FaultsComeInPages) {
   const auto first = get("/v1/faults?policy=slow&target=web&limit=2&since=10m&until=2030-01-01T00:00:00Z").json();
   EXPECT_EQ(first.at("items").as_array().size(), 2U);
   EXPECT_EQ(first.at("items").at(0).at("outcome"), "cut-short");
-  EXPECT_EQ(first.at("next"), "2");
-  const auto last = get("/v1/faults?limit=2&cursor=2").json();
+  EXPECT_EQ(first.at("next"), "0-2");
+  const auto last = get("/v1/faults?limit=2&cursor=0-2").json();
   EXPECT_EQ(last.at("items").at(0).at("window"), 1);
   EXPECT_TRUE(last.at("next").is_null());
-  for (const std::string_view bad :
-       {"limit=0", "limit=2000", "limit=x", "cursor=x", "since=yesterday", "limit=1&limit=2"}) {
+  for (const std::string_view bad : {"limit=0", "limit=2000", "limit=x", "cursor=x", "cursor=1", "cursor=-1",
+                                     "since=yesterday", "limit=1&limit=2"}) {
     EXPECT_EQ(get(concat("/v1/faults?", bad)).status, 400) << bad;
   }
+  const auto all = get("/v1/faults?limit=0&since=yesterday&cursor=x").json();
+  EXPECT_EQ(all.at("errors").as_array().size(), 3U);
 }
 
 TEST_F(Api, Forecast) {
@@ -338,8 +344,11 @@ TEST_F(Api, UnknownPathsAndMethods) {
   EXPECT_EQ(get("/v1/policies/%").status, 404);
   const Answer refused = ask("PATCH", "/v1/policies/slow", "{}");
   EXPECT_EQ(refused.status, 405);
-  EXPECT_EQ(refused.headers.at("allow"), "DELETE, GET, HEAD, PUT");
+  EXPECT_EQ(refused.headers.at("allow"), "DELETE, GET, HEAD, OPTIONS, PUT");
   EXPECT_EQ(ask("BREW", "/version").status, 405);
+  const Answer options = ask("OPTIONS", "/v1/policies", "", "");
+  EXPECT_EQ(options.status, 204);
+  EXPECT_EQ(options.headers.at("allow"), "GET, HEAD, OPTIONS, POST");
   EXPECT_EQ(get("/version?x=%zz").status, 400);
   EXPECT_EQ(get("http://localhost/version").status, 200);
 }
@@ -359,6 +368,67 @@ TEST_F(Api, NeedsTheToken) {
   }
   EXPECT_EQ(ask("GET", "/v1/policies", "", "authorization: bearer secret\r\n").status, 200);
   EXPECT_EQ(ask("GET", "/metrics", "", "").status, 401);
+}
+
+TEST_F(Api, AReadTokenOnlyReads) {
+  constexpr std::string_view reader = "Authorization: Bearer reader\r\n";
+  ask("POST", "/v1/policies", draft);
+  EXPECT_EQ(ask("GET", "/v1/policies/slow", "", reader).status, 200);
+  EXPECT_EQ(ask("HEAD", "/v1/policies", "", reader).status, 200);
+  for (const auto& [method, path] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"POST", "/v1/policies"}, {"DELETE", "/v1/policies/slow"}, {"PUT", "/v1/halt"}, {"DELETE", "/v1/halt"}}) {
+    const Answer refused = ask(method, path, "", reader);
+    EXPECT_EQ(refused.status, 403) << method << path;
+    EXPECT_THAT(refused.body, HasSubstr("may only read"));
+  }
+  EXPECT_EQ(get("/v1/policies").json().as_array().size(), 1U);
+}
+
+TEST_F(Api, EveryChangeIsInTheAuditLog) {
+  ask("POST", "/v1/policies", R"({"selector": "a", "failure": "partition"})");
+  ask("POST", "/v1/policies:preview", R"({"selector": "a", "failure": "partition"})");
+  ask("POST", "/v1/policies", "{");
+  get("/v1/policies");
+  ask("DELETE", "/v1/policies/made-up", "", "");
+  const auto page = get("/v1/audit?limit=1").json();
+  EXPECT_EQ(page.at("items").at(0).at("status"), 400);
+  EXPECT_EQ(page.at("next"), "2");
+  const auto first = get("/v1/audit?cursor=2").json().at("items");
+  ASSERT_EQ(first.as_array().size(), 1U);
+  EXPECT_EQ(first.at(0).at("by"), "token");
+  EXPECT_THAT(std::string(first.at(0).at("from").as_string()), testing::StartsWith("127.0.0.1:"));
+  EXPECT_EQ(first.at(0).at("method"), "POST");
+  EXPECT_EQ(first.at(0).at("path"), "/v1/policies/made-up");
+  EXPECT_EQ(first.at(0).at("status"), 201);
+}
+
+TEST_F(Api, TheDescriptionHasExactlyTheRoutes) {
+  const auto document = get("/openapi.json").json();
+  EXPECT_EQ(document.at("info").at("version"), "1.2.3");
+  std::set<std::string> described;
+  for (const auto& [path, item] : document.at("paths").as_object()) {
+    for (const auto& [method, operation] : item.as_object()) {
+      if (method == "parameters") continue;
+      std::set<std::string> query;
+      if (const auto* parameters = operation.as_object().if_contains("parameters")) {
+        for (const auto& each : parameters->as_array()) {
+          const std::string_view reference = each.at("$ref").as_string();
+          const auto& parameter =
+              document.at("components").at("parameters").at(reference.substr(reference.rfind('/') + 1));
+          if (parameter.at("in") == "query") query.emplace(parameter.at("name").as_string());
+        }
+      }
+      described.insert(concat(method, " ", path, " ", join(query, ",")));
+    }
+  }
+  std::set<std::string> known;
+  for (const auto& route : routes()) {
+    std::string method(route.method);
+    for (char& c : method) c = static_cast<char>(std::tolower(c));
+    const std::set<std::string> query(route.query.begin(), route.query.end());
+    known.insert(concat(method, " ", route.pattern, " ", join(query, ",")));
+  }
+  EXPECT_EQ(described, known);
 }
 
 TEST_F(Api, AnExceptionIsOneAnswerAndNotTheEnd) {

@@ -51,7 +51,7 @@ std::string replayed(const control::Service& service, Beginning& beginning, Form
 boost::asio::awaitable<void> stream_events(control::Service* service, Limits limits, Beginning beginning, Format format,
                                            std::shared_ptr<Stream> stream) {
   const auto executor = co_await boost::asio::this_coro::executor;
-  const auto outbox = std::make_shared<Outbox>(executor, limits.queued_events);
+  const auto outbox = std::make_shared<Outbox>(executor, limits.queued_bytes);
   std::string first = format == Format::sse ? ": connected\n\n" : "";
   if (beginning.since) first += replayed(*service, beginning, format);
   bool replaying = true;
@@ -79,16 +79,15 @@ boost::asio::awaitable<void> stream_events(control::Service* service, Limits lim
 }  // namespace
 
 Response get_events(const Call& call) {
-  Beginning beginning;
-  const auto since = read_time(call, "since", Way::ago);
-  if (!since) return since.error();
-  beginning.since = *since;
+  Parameters parameters(call);
+  Beginning beginning{0, parameters.time("since", Way::ago)};
   const std::string_view last_id = call.request.header("Last-Event-ID");
   if (!last_id.empty()) {
     const auto id = parse_unsigned(last_id);
-    if (!id) return bad_field("Last-Event-ID", id.error().message);
-    beginning = {*id, std::nullopt};
+    if (!id) parameters.refuse("Last-Event-ID", id.error().message);
+    beginning = {id.value_or(0), std::nullopt};
   }
+  if (auto refusal = parameters.refusal()) return std::move(*refusal);
   const Format format = format_of(call.request);
   Response response{200, format == Format::sse ? "text/event-stream" : "application/jsonl", ""};
   response.stream = [service = call.service, limits = call.options->limits, beginning,

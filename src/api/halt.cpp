@@ -33,12 +33,12 @@ boost::asio::awaitable<Response> put_halt(Call call) {
   auto reason = read_reason(call.request);
   if (!reason) co_return reason.error();
   std::string text = std::move(*reason);
-  const auto view = co_await call.service->halt(std::move(text));
+  const auto view = co_await call.service->halt(std::move(text), call.caller);
   co_return view ? json_response(to_json(*view)) : problem(view.error());
 }
 
 Response delete_halt(const Call& call) {
-  const auto resumed = call.service->resume();
+  const auto resumed = call.service->resume(call.caller);
   return resumed ? get_halt(call) : problem(resumed.error());
 }
 

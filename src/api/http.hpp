@@ -16,12 +16,19 @@ namespace entropy::api {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// Who is at the other end of a connection.
+struct Peer {
+  std::string address;      // "127.0.0.1:40312", or the user and process at a Unix socket
+  std::string certificate;  // the common name that TLS has verified; empty without
+  bool over_unix_socket = false;
+};
+
 struct Request {
   std::string method;
   std::string target;  // as sent: path and query
   Headers headers;
   std::string body;
-  bool over_unix_socket = false;
+  Peer peer = {};
 
   // The first header of that name in any case; empty if there is none.
   std::string_view header(std::string_view name) const;

@@ -14,11 +14,12 @@ namespace asio = boost::asio;
 using Action = control::Service::InjectorAction;
 
 constexpr std::string_view log_type = "text/plain; charset=utf-8";
-constexpr std::size_t most_pieces = 10'000;  // of a log on its way to a slow reader
+constexpr std::size_t most_waiting = 1024 * 1024;      // bytes of a log on its way to a slow reader
+constexpr std::size_t longest_log = 16 * 1024 * 1024;  // in one answer; what is beyond can be followed
 
 asio::awaitable<Response> act(Call call, Action action) {
   const std::string id = call.args[0];
-  const auto acted = co_await call.service->act_on_injector(id, action);
+  const auto acted = co_await call.service->act_on_injector(id, action, call.caller);
   co_return acted ? Response{204, "", ""} : problem(acted.error());
 }
 
@@ -34,7 +35,7 @@ asio::awaitable<void> read_log(control::Service* service, std::string id, std::s
 asio::awaitable<void> stream_log(control::Service* service, std::string id, std::size_t tail,
                                  std::shared_ptr<Stream> stream) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto outbox = std::make_shared<Outbox>(executor, most_pieces);
+  const auto outbox = std::make_shared<Outbox>(executor, most_waiting);
   const auto stop_reading = std::make_shared<asio::cancellation_signal>();
   // A log that is silent for long would otherwise be read on for nobody.
   stream->on_gone([outbox, stop_reading] {
@@ -58,16 +59,15 @@ Response get_injector(const Call& call) {
 
 asio::awaitable<Response> get_injector_logs(Call call) {
   constexpr std::uint64_t most_lines = 100'000;
-  const auto follow = read_flag(call, "follow", false);
-  if (!follow) co_return follow.error();
-  const auto wanted = read_number(call, "tail");
-  if (!wanted) co_return wanted.error();
-  const std::size_t tail = std::min(wanted->value_or(most_lines), most_lines);
+  Parameters parameters(call);
+  const bool follow = parameters.flag("follow", false);
+  const std::size_t tail = std::min(parameters.number("tail").value_or(most_lines), most_lines);
+  if (auto refusal = parameters.refusal()) co_return std::move(*refusal);
   const auto view = call.service->injector(call.args[0]);
   if (!view) co_return problem(view.error());
   const std::string id = view->id;
   Response response{200, std::string(log_type), ""};
-  if (*follow) {
+  if (follow) {
     response.stream = [service = call.service, id, tail](std::shared_ptr<Stream> stream) {
       return stream_log(service, id, tail, std::move(stream));
     };
@@ -75,7 +75,7 @@ asio::awaitable<Response> get_injector_logs(Call call) {
   }
   const auto sink = [&response](std::string_view piece) {
     response.body += piece;
-    return true;
+    return response.body.size() < longest_log;
   };
   const auto read = co_await call.service->injector_logs(id, false, tail, sink);
   if (!read) co_return problem(read.error());

@@ -18,33 +18,47 @@ Read<boost::json::value> read_json(const Request& request) {
   return *value;
 }
 
-Read<bool> read_flag(const Call& call, std::string_view name, bool otherwise) {
-  const std::string* text = call.parameter(name);
+std::string Parameters::text(std::string_view name) const {
+  const std::string* text = call_.parameter(name);
+  return text == nullptr ? "" : *text;
+}
+
+bool Parameters::flag(std::string_view name, bool otherwise) {
+  const std::string* text = call_.parameter(name);
   if (text == nullptr) return otherwise;
   if (*text == "1" || *text == "true") return true;
-  if (*text == "0" || *text == "false") return false;
-  return std::unexpected(bad_field(std::string(name), concat(quoted(*text), " is neither true nor false")));
+  if (*text != "0" && *text != "false") refuse(name, concat(quoted(*text), " is neither true nor false"));
+  return false;
 }
 
-Read<std::optional<std::uint64_t>> read_number(const Call& call, std::string_view name) {
-  const std::string* text = call.parameter(name);
+std::optional<std::uint64_t> Parameters::number(std::string_view name) {
+  const std::string* text = call_.parameter(name);
   if (text == nullptr) return std::nullopt;
   const auto number = parse_unsigned(*text);
-  if (!number) return std::unexpected(bad_field(std::string(name), number.error().message));
-  return *number;
+  if (number && *number <= INT64_MAX) return *number;
+  refuse(name, number ? concat(*text, " is too large") : number.error().message);
+  return std::nullopt;
 }
 
-Read<std::optional<Time>> read_time(const Call& call, std::string_view name, Way way) {
-  const std::string* text = call.parameter(name);
+std::optional<Time> Parameters::time(std::string_view name, Way way) {
+  const std::string* text = call_.parameter(name);
   if (text == nullptr) return std::nullopt;
   if (const auto time = parse_rfc3339(*text)) return *time;
   if (const auto duration = parse_duration(*text)) {
     const Time now = SystemClock().now();
     return way == Way::ago ? now - *duration : now + *duration;
   }
-  return std::unexpected(bad_field(std::string(name), concat(quoted(*text),
-                                                             " is neither a time as in "
-                                                             "2026-11-22T10:00:00Z nor a duration as in 10m")));
+  refuse(name, concat(quoted(*text), " is neither a time as in 2026-11-22T10:00:00Z nor a duration as in 10m"));
+  return std::nullopt;
+}
+
+void Parameters::refuse(std::string_view name, std::string message) {
+  errors_.push_back({std::string(name), std::move(message)});
+}
+
+std::optional<Response> Parameters::refusal() const {
+  if (errors_.empty()) return std::nullopt;
+  return problem(400, concat(errors_.front().field, ": ", errors_.front().message), errors_);
 }
 
 }  // namespace entropy::api

@@ -10,7 +10,8 @@ namespace entropy::api {
 
 struct Listener {
   boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol> acceptor;
-  Address address;  // as bound: port 0 has become a real one
+  Address address;              // as bound: port 0 has become a real one
+  std::size_t connections = 0;  // that it has now
 };
 
 // A Unix socket gets mode 0660; one that a dead service left behind is replaced, a living one is not.

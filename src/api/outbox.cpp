@@ -7,8 +7,7 @@
 namespace entropy::api {
 
 bool Outbox::push(std::string_view piece) {
-  if (closed_ || count_ >= limit_) return false;
-  ++count_;
+  if (closed_ || (!waiting_.empty() && waiting_.size() + piece.size() > limit_)) return false;
   waiting_ += piece;
   wake_.cancel();
   return true;
@@ -25,7 +24,6 @@ boost::asio::awaitable<std::string> Outbox::take(std::chrono::milliseconds wait)
     wake_.expires_after(wait);
     co_await wake_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
   }
-  count_ = 0;
   co_return std::exchange(waiting_, {});
 }
 

@@ -11,7 +11,7 @@ namespace entropy::api {
 
 class Outbox {
  public:
-  // At most `limit` pieces wait in it.
+  // At most `limit` bytes wait in it; a larger piece goes into an empty one.
   Outbox(const boost::asio::any_io_executor& executor, std::size_t limit) : wake_(executor), limit_(limit) {}
 
   // False if it is full or closed; the piece is dropped then.
@@ -26,7 +26,6 @@ class Outbox {
  private:
   boost::asio::steady_timer wake_;
   std::size_t limit_;
-  std::size_t count_ = 0;
   std::string waiting_;
   bool closed_ = false;
 };

@@ -50,7 +50,7 @@ Response list_policies(const Call& call) { return json_response(to_json(call.ser
 boost::asio::awaitable<Response> create_policy(Call call) {
   auto draft = read_draft(call);
   if (!draft) co_return draft.error();
-  const auto created = call.service->create_policy(std::move(*draft));
+  const auto created = call.service->create_policy(std::move(*draft), call.caller);
   if (!created) co_return problem(created.error());
   const std::string name = created->record.policy.name;
   const auto view = co_await call.service->settled(name);
@@ -70,13 +70,15 @@ boost::asio::awaitable<Response> put_policy(Call call) {
   if (const auto checked = policy::check_name(name); !checked) co_return bad_field("name", checked.error().message);
   const auto revision = expected_revision(call, name);
   if (!revision) co_return problem(revision.error());
-  const auto put = call.service->put_policy(name, std::move(*draft), *revision);
+  const auto put = call.service->put_policy(name, std::move(*draft), *revision, call.caller);
   if (!put) co_return problem(put.error());
   const auto view = co_await call.service->settled(name);
   co_return view ? policy_response(*view, put->created ? 201 : 200) : problem(view.error());
 }
 
-Response start_policy(const Call& call) { return policy_or_problem(call.service->start_policy(call.args[0])); }
+Response start_policy(const Call& call) {
+  return policy_or_problem(call.service->start_policy(call.args[0], call.caller));
+}
 
 Response preview_policy(const Call& call) {
   const auto draft = read_draft(call);
@@ -87,18 +89,19 @@ Response preview_policy(const Call& call) {
 
 boost::asio::awaitable<Response> delete_policy(Call call) {
   const std::string name = call.args[0];
-  const auto wait = read_flag(call, "wait", true);
-  if (!wait) co_return wait.error();
+  Parameters parameters(call);
+  const bool wait = parameters.flag("wait", true);
+  if (auto refusal = parameters.refusal()) co_return std::move(*refusal);
   const auto revision = expected_revision(call, name);
   if (!revision) co_return problem(revision.error());
-  const auto removed = co_await call.service->remove_policy(name, *wait, *revision);
+  const auto removed = co_await call.service->remove_policy(name, wait, *revision, call.caller);
   if (!removed) co_return problem(removed.error());
-  co_return Response{*wait ? 204U : 202U, "", ""};
+  co_return Response{wait ? 204U : 202U, "", ""};
 }
 
 boost::asio::awaitable<Response> stop_policy(Call call) {
   const std::string name = call.args[0];
-  const auto view = co_await call.service->stop_policy(name);
+  const auto view = co_await call.service->stop_policy(name, call.caller);
   co_return policy_or_problem(view);
 }
 

@@ -37,6 +37,7 @@ boost::asio::awaitable<Response> examine_endpoints(Call call);
 // faults.cpp
 Response list_faults(const Call& call);
 Response get_forecast(const Call& call);
+Response list_audit(const Call& call);
 
 // halt.cpp
 Response get_halt(const Call& call);
@@ -52,6 +53,9 @@ Response get_ping(const Call& call);
 Response get_readiness(const Call& call);
 Response get_version(const Call& call);
 Response get_info(const Call& call);
+
+// openapi.cpp
+Response get_openapi(const Call& call);
 
 // metrics.cpp
 Response get_metrics(const Call& call);

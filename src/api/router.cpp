@@ -44,7 +44,9 @@ Response no_route(std::string_view method, std::string_view path, const std::set
   const std::string shown = quoted(path.substr(0, 200));
   if (allowed.empty()) return problem(404, concat("there is nothing at ", shown, "; the API begins with /v1"));
   const std::string list = join(allowed, ", ");
-  Response response = problem(405, concat(quoted(method.substr(0, 20)), " is not offered at ", shown, ": use ", list));
+  Response response{204, "", ""};
+  if (method != "OPTIONS")
+    response = problem(405, concat(quoted(method.substr(0, 20)), " is not offered at ", shown, ": use ", list));
   response.headers.emplace_back("Allow", list);
   return response;
 }
@@ -76,7 +78,7 @@ struct Found {
 };
 
 Found find(std::span<const Route> routes, control::Service& service, const Options& options, Request request) {
-  Found found{nullptr, {&service, &options, std::move(request), {}, {}}, {}, no_pattern};
+  Found found{nullptr, {&service, &options, {}, std::move(request), {}, {}}, {}, no_pattern};
   const std::string_view target = origin_form(found.call.request.target);
   const auto question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question);
@@ -86,28 +88,48 @@ Found find(std::span<const Route> routes, control::Service& service, const Optio
     auto args = match(route.pattern, path);
     if (!args) continue;
     found.pattern = route.pattern;
-    allowed.insert(route.method);
+    allowed.insert({route.method, "OPTIONS"});
     if (route.method == "GET") allowed.insert("HEAD");
     if (route.method != method) continue;
     found.route = &route;
     found.call.args = std::move(*args);
     break;
   }
-  if (found.route == nullptr) {
-    found.refusal = no_route(method, path, allowed);
-    return found;
+  const auto refused = [&found](Response refusal) { return Found{nullptr, {}, std::move(refusal), found.pattern}; };
+  if (found.route == nullptr) return refused(no_route(method, path, allowed));
+  if (found.route->access == Access::token) {
+    auto caller = admit(found.call.request, options);
+    if (!caller) return refused(std::move(caller.error()));
+    found.call.caller = std::move(*caller);
   }
   auto query = parse_query(target.substr(std::min(question + 1, target.size())));
-  auto refusal = found.route->access == Access::token ? refuse_access(found.call.request, options) : std::nullopt;
-  if (!refusal && !query) refusal = problem(400, "the query of the URL is not well percent-encoded");
-  if (!refusal) refusal = refuse_query(*found.route, *query);
-  if (refusal) {
-    found.route = nullptr;
-    found.refusal = std::move(*refusal);
-  } else {
-    found.call.query = std::move(*query);
-  }
+  if (!query) return refused(problem(400, "the query of the URL is not well percent-encoded"));
+  if (auto refusal = refuse_query(*found.route, *query)) return refused(std::move(*refusal));
+  found.call.query = std::move(*query);
   return found;
+}
+
+boost::asio::awaitable<Response> ask(const Route* route, Call call) {
+  const std::string line = concat(call.request.method, " ", call.request.target);
+  try {
+    co_return co_await route->handler(std::move(call));
+  } catch (const std::exception& error) {
+    spdlog::error("{}: {}", line, error.what());
+  }
+  co_return problem(500, "an error inside of Entropy; its log says more");
+}
+
+// A change is noted before it begins, and how it ended afterwards: what was created is the path of the answer.
+boost::asio::awaitable<Response> ask_with_audit(const Route* route, Call call) {
+  control::Service& service = *call.service;
+  std::string path(origin_form(call.request.target));
+  const std::uint64_t id = service.begin_audit({call.caller, call.request.method, path});
+  Response response = co_await ask(route, std::move(call));
+  for (const auto& [name, value] : response.headers) {
+    if (name == "Location") path = value;
+  }
+  service.end_audit(id, std::move(path), response.status);
+  co_return response;
 }
 
 }  // namespace
@@ -123,20 +145,19 @@ boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control
                                           const Options& options, Request request) {
   const std::string line = concat(request.method, " ", request.target);
   const auto began = std::chrono::steady_clock::now();
-  std::string_view pattern = no_pattern;
+  Found found = find(routes, service, options, std::move(request));
+  const std::string_view pattern = found.pattern;
   Response response;
-  try {
-    Found found = find(routes, service, options, std::move(request));
-    pattern = found.pattern;
-    if (found.route == nullptr) {
-      response = std::move(found.refusal);
+  if (found.route == nullptr) {
+    response = std::move(found.refusal);
+  } else {
+    const bool audited = found.route->method != "GET" && found.route->effect == Effect::change;
+    Call call = std::move(found.call);
+    if (audited) {
+      response = co_await ask_with_audit(found.route, std::move(call));
     } else {
-      Call call = std::move(found.call);
-      response = co_await found.route->handler(std::move(call));
+      response = co_await ask(found.route, std::move(call));
     }
-  } catch (const std::exception& error) {
-    spdlog::error("{}: {}", line, error.what());
-    response = problem(500, "an error inside of Entropy; its log says more");
   }
   count_request(service.metrics().registry(), pattern, response.status, std::chrono::steady_clock::now() - began);
   spdlog::debug("{} -> {}", line, response.status);

@@ -17,6 +17,7 @@ namespace entropy::api {
 struct Call {
   control::Service* service = nullptr;
   const Options* options = nullptr;
+  control::Caller caller;
   Request request;
   std::vector<std::string> args;  // what stands for {…} in the pattern, in order
   Query query;
@@ -34,6 +35,8 @@ boost::asio::awaitable<Response> at_once(Call call) {
 }
 
 enum class Access { token, open };
+// Whether a method other than GET changes something; such requests are kept in the audit log.
+enum class Effect { change, none };
 
 struct Route {
   std::string_view method;
@@ -41,10 +44,11 @@ struct Route {
   Handler handler;
   std::vector<std::string_view> query = {};  // parameters it knows; others are refused
   Access access = Access::token;
+  Effect effect = Effect::change;
 };
 
-// Finds the route and asks its handler. HEAD is answered as GET (the session leaves the body out). Never throws:
-// what a handler throws is logged and answered with 500.
+// Finds the route and asks its handler. HEAD is answered as GET (the session leaves the body out), OPTIONS with what
+// there is. Never throws: what a handler throws is logged and answered with 500.
 boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control::Service& service,
                                           const Options& options, Request request);
 

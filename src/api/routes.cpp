@@ -13,11 +13,12 @@ std::span<const Route> routes() {
       {"GET", "/version", at_once<get_version>},
       {"GET", "/info", at_once<get_info>},
       {"GET", "/metrics", at_once<get_metrics>},
+      {"GET", "/openapi.json", at_once<get_openapi>},
       {"GET", "/events", at_once<get_events>, {"since"}},
 
       {"GET", "/v1/policies", at_once<list_policies>},
       {"POST", "/v1/policies", create_policy},
-      {"POST", "/v1/policies:preview", at_once<preview_policy>},
+      {"POST", "/v1/policies:preview", at_once<preview_policy>, {}, Access::token, Effect::none},
       {"GET", "/v1/policies/{name}", at_once<get_policy>},
       {"PUT", "/v1/policies/{name}", put_policy},
       {"DELETE", "/v1/policies/{name}", delete_policy, {"wait"}},
@@ -35,9 +36,10 @@ std::span<const Route> routes() {
       {"GET", "/v1/targets", at_once<list_targets>, {"selector"}},
       {"GET", "/v1/failures", list_failures},
       {"GET", "/v1/endpoints", at_once<list_endpoints>},
-      {"POST", "/v1/endpoints:examine", examine_endpoints},
+      {"POST", "/v1/endpoints:examine", examine_endpoints, {}, Access::token, Effect::none},
 
       {"GET", "/v1/faults", at_once<list_faults>, {"policy", "target", "since", "until", "limit", "cursor"}},
+      {"GET", "/v1/audit", at_once<list_audit>, {"since", "until", "limit", "cursor"}},
       {"GET", "/v1/forecast", at_once<get_forecast>, {"policy", "until"}},
 
       {"GET", "/v1/halt", at_once<get_halt>},

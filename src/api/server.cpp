@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio.hpp>
+#include <cstring>
 #include <set>
 
 #include "api/listener.hpp"
@@ -31,7 +32,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::set<std::shared_ptr<Session>> sessions;
   asio::steady_timer drained;  // cancelled when the last session ends
 
-  void serve(asio::generic::stream_protocol::socket socket, bool over_unix_socket);
+  void serve(asio::generic::stream_protocol::socket plain, std::shared_ptr<Listener> listener);
   static asio::awaitable<void> accept(std::shared_ptr<State> self, std::shared_ptr<Listener> listener);
 };
 
@@ -53,15 +54,43 @@ void turn_away(asio::generic::stream_protocol::socket socket) {
   socket.write_some(asio::buffer(answer), ignored);
 }
 
-Result<> check_exposure(const Address& address, const Options& options) {
-  if (is_local(address)) return {};
-  if (!options.no_tls) {
-    return fail(ErrorCode::invalid, concat(to_string(address),
-                                           " is not loopback, and this version has no TLS: --no-tls allows plain TCP "
-                                           "in a network that you trust"));
+// The other end, for the audit log.
+Peer peer_of(const asio::generic::stream_protocol::socket& socket, const Listener& listener) {
+  Peer peer;
+  peer.over_unix_socket = listener.address.kind == Address::Kind::unix_socket;
+  if (peer.over_unix_socket) {
+    ucred other{};
+    socklen_t size = sizeof other;
+    ::getsockopt(const_cast<asio::generic::stream_protocol::socket&>(socket).native_handle(), SOL_SOCKET, SO_PEERCRED,
+                 &other, &size);
+    peer.address = concat("unix socket: user ", other.uid, ", process ", other.pid);
+    return peer;
   }
-  spdlog::warn("{} is plain TCP beyond this host: whoever can listen in on the network sees the token",
-               to_string(address));
+  error_code error;
+  const auto remote = socket.remote_endpoint(error);
+  asio::ip::tcp::endpoint endpoint;
+  if (error || remote.size() > endpoint.capacity()) return peer;
+  endpoint.resize(remote.size());
+  std::memcpy(endpoint.data(), remote.data(), remote.size());
+  const bool v6 = endpoint.address().is_v6();
+  peer.address = concat(v6 ? "[" : "", endpoint.address().to_string(), v6 ? "]:" : ":", endpoint.port());
+  return peer;
+}
+
+Result<> check_exposure(const Address& address, const Options& options) {
+  if (address.tls && !options.tls) {
+    return fail(ErrorCode::invalid, concat(to_string(address), " needs a certificate: --tlscert and --tlskey"));
+  }
+  if (is_local(address)) return {};
+  if (!address.tls && !options.no_tls) {
+    return fail(ErrorCode::invalid, concat(to_string(address),
+                                           " is not loopback: --tlscert and --tlskey make it TLS; --no-tls allows "
+                                           "plain TCP in a network that you trust"));
+  }
+  if (!address.tls) {
+    spdlog::warn("{} is plain TCP beyond this host: whoever can listen in on the network sees the token",
+                 to_string(address));
+  }
   if (options.no_auth)
     spdlog::warn("{} needs no token: whoever reaches it can break your containers", to_string(address));
   return {};
@@ -69,32 +98,36 @@ Result<> check_exposure(const Address& address, const Options& options) {
 
 }  // namespace
 
-void Server::State::serve(asio::generic::stream_protocol::socket socket, bool over_unix_socket) {
-  if (sessions.size() >= options.limits.connections) {
-    spdlog::warn("more than {} connections: one is turned away", options.limits.connections);
-    return turn_away(std::move(socket));
+void Server::State::serve(asio::generic::stream_protocol::socket plain, std::shared_ptr<Listener> listener) {
+  if (listener->connections >= options.limits.connections) {
+    spdlog::warn("more than {} connections at {}: one is turned away", options.limits.connections,
+                 to_string(listener->address));
+    return turn_away(std::move(plain));
   }
-  prepare(socket, over_unix_socket);
+  SessionOptions session_options{options.limits, concat("entropy/", options.version),
+                                 listener->address.tls ? options.tls : nullptr, peer_of(plain, *listener)};
+  prepare(plain, session_options.peer.over_unix_socket);
   // Held by the completion handler below, for as long as the session runs.
   const auto self = shared_from_this();
   Handle handle = [this](Request request) { return dispatch(routes(), service, options, std::move(request)); };
-  SessionOptions session_options{options.limits, concat("entropy/", options.version), over_unix_socket};
+  auto socket = std::make_shared<net::Socket>(std::move(plain));
   auto session = make_session(std::move(socket), std::move(session_options), std::move(handle));
   sessions.insert(session);
-  asio::co_spawn(executor, session->run(), [self, session](const std::exception_ptr& thrown) {
+  ++listener->connections;
+  asio::co_spawn(executor, session->run(), [self, session, listener](const std::exception_ptr& thrown) {
     if (thrown) spdlog::error("a connection ended by an exception");
+    --listener->connections;
     self->sessions.erase(session);
     if (self->sessions.empty()) self->drained.cancel();
   });
 }
 
 asio::awaitable<void> Server::State::accept(std::shared_ptr<State> self, std::shared_ptr<Listener> listener) {
-  const bool over_unix_socket = listener->address.kind == Address::Kind::unix_socket;
   while (listener->acceptor.is_open()) {
     error_code error;
     auto socket = co_await listener->acceptor.async_accept(redirect_error(use_awaitable, error));
     if (!error) {
-      self->serve(std::move(socket), over_unix_socket);
+      self->serve(std::move(socket), listener);
     } else if (listener->acceptor.is_open() && error != asio::error::connection_aborted) {
       // Out of descriptors, most likely: accepting again at once would only spin.
       spdlog::warn("accepting on {}: {}", to_string(listener->address), error.message());
@@ -136,6 +169,11 @@ std::vector<Address> Server::addresses() const {
   std::vector<Address> bound;
   for (const auto& listener : state_->listeners) bound.push_back(listener->address);
   return bound;
+}
+
+void Server::drain() {
+  for (const auto& listener : state_->listeners) close_listener(*listener);
+  for (const auto& session : state_->sessions) session->drain();
 }
 
 asio::awaitable<void> Server::stop(std::chrono::milliseconds bound) {

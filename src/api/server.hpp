@@ -19,13 +19,15 @@ class Server {
   Server(boost::asio::any_io_executor executor, control::Service& service, Options options);
   ~Server();
 
-  // Listens and serves from now on. All or none: on an error nothing listens. Plain TCP beyond loopback is refused
-  // without `no_tls`, and said aloud with it.
+  // Listens and serves from now on, with TLS where the address says so. All or none: on an error nothing listens. Plain
+  // TCP beyond loopback is refused without `no_tls`, and said aloud with it.
   Result<> listen(const std::vector<Address>& addresses);
   // Where it listens, with real ports.
   std::vector<Address> addresses() const;
 
-  // Takes no more connections, lets running requests end (cuts them after `bound`), ends streams. Once.
+  // Takes no more connections and requests; those that run, and streams, go on.
+  void drain();
+  // The same, and ends streams; what still runs after `bound` is cut. Once.
   boost::asio::awaitable<void> stop(std::chrono::milliseconds bound);
 
  private:

@@ -1,11 +1,11 @@
 // One connection: moves bytes between HTTP/1.1 (RFC 9112) and the values of http.hpp, one request after the other.
 #pragma once
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <memory>
 
 #include "api/http.hpp"
 #include "api/options.hpp"
+#include "net/socket.hpp"
 
 namespace entropy::api {
 
@@ -15,8 +15,10 @@ class Session {
   virtual ~Session() = default;
   // Until the peer closes, misbehaves or lingers. Does not throw.
   virtual boost::asio::awaitable<void> run() = 0;
-  // The running request is answered, then the connection closes; one without a request, or whose body goes on
-  // without end, closes at once.
+  // The running request is answered, then the connection closes; one without a request closes at once. A body that
+  // goes on without end goes on.
+  virtual void drain() = 0;
+  // The same, and bodies without end are ended.
   virtual void stop() = 0;
   virtual void abort() = 0;
 };
@@ -24,10 +26,10 @@ class Session {
 struct SessionOptions {
   Limits limits;
   std::string server_name;  // for the header `Server`
-  bool over_unix_socket = false;
+  net::TlsContext tls;      // none: plain
+  Peer peer;                // what is known of it before TLS
 };
 
-std::shared_ptr<Session> make_session(boost::asio::generic::stream_protocol::socket socket, SessionOptions options,
-                                      Handle handle);
+std::shared_ptr<Session> make_session(std::shared_ptr<net::Socket> socket, SessionOptions options, Handle handle);
 
 }  // namespace entropy::api

@@ -59,8 +59,8 @@ Result<std::string> read_token(const Fd& file, const std::string& path) {
 
 }  // namespace
 
-Result<std::string> keep_token(const std::string& data_dir) {
-  const std::string path = concat(data_dir, "/token");
+Result<std::string> keep_token(const std::string& data_dir, std::string_view name) {
+  const std::string path = concat(data_dir, "/", name);
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) return read_token(file, path);
   if (errno != ENOENT) return fail(errno_error(concat("reading ", path), errno));

@@ -126,6 +126,16 @@ json::object to_json(const control::FaultRecord& record) {
           {"message", record.message}};
 }
 
+json::object to_json(const control::AuditRecord& record) {
+  return {{"id", record.id},
+          {"time", to_rfc3339(record.time)},
+          {"by", record.caller.by},
+          {"from", record.caller.from},
+          {"method", record.method},
+          {"path", record.path},
+          {"status", record.status == 0 ? json::value() : json::value(record.status)}};
+}
+
 json::object to_json(const control::ForecastRow& row) {
   return {{"policy", row.policy},
           {"target", row.target},

@@ -18,6 +18,7 @@ boost::json::object to_json(const control::TargetState& state);
 boost::json::object to_json(const control::EndpointView& view);
 boost::json::object to_json(const control::HaltView& view);
 boost::json::object to_json(const control::FaultRecord& record);
+boost::json::object to_json(const control::AuditRecord& record);
 boost::json::object to_json(const control::ForecastRow& row);
 boost::json::object to_json(const control::Preview& preview);
 boost::json::object to_json(const control::ServiceInfo& info);

@@ -151,6 +151,9 @@ TEST(Access, BeyondLoopbackIsAskedForByName) {
   Options options;
   options.no_tls = true;
   Server trusting(context.get_executor(), service, options);
+  const auto without_certificate = trusting.listen({{Address::Kind::tcp, "127.0.0.1", 0, "", true}});
+  ASSERT_FALSE(without_certificate);
+  EXPECT_THAT(without_certificate.error().message, HasSubstr("--tlscert"));
   EXPECT_TRUE(trusting.listen({{Address::Kind::tcp, "0.0.0.0", 0, ""}}));
 }
 
@@ -235,7 +238,7 @@ TEST(Events, HeartbeatsOnAQuietStream) {
 
 TEST(Events, ASlowConsumerIsDropped) {
   Options options = open_to_all();
-  options.limits.queued_events = 10;
+  options.limits.queued_bytes = 1'000'000;
   RunningServer server(options);
   Wire slow(server.addresses.front());
   slow.request("GET", "/events");
@@ -269,6 +272,22 @@ TEST(Logs, AreFollowedUntilTheReaderGoes) {
   wire.read_until("two\n");
   wire.close();
   server.wait_until([&] { return server.service.log_was_cancelled; });
+}
+
+TEST(Stop, DrainingLetsRequestsAndStreamsGoOn) {
+  RunningServer server(open_to_all());
+  Wire idle(server.addresses.front());
+  idle.request("GET", "/_ping");
+  idle.answer();
+  Wire stream(server.addresses.front());
+  stream.request("GET", "/events");
+  stream.read_until(": connected");
+  server.wait_until([&] { return server.service.listeners() == 1; });
+  server.on_thread([&] { server.drain(); });
+  EXPECT_EQ(idle.read_to_end(), "");
+  server.on_thread([&] { server.service.emit(event(1)); });
+  stream.read_until("id: 1\n");
+  EXPECT_THROW(Wire late(server.addresses.front()), std::exception);
 }
 
 TEST(Stop, EndsStreamsAndIdleConnections) {

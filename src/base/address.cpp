@@ -54,10 +54,13 @@ Result<Address> parse_address(std::string_view text, std::uint16_t default_port)
     if (!path.starts_with('/')) return bad_address(text, "the path of a Unix socket begins with /");
     if (path.size() > longest_path)
       return bad_address(text, "the path of a Unix socket is at most 107 characters long");
-    return Address{Address::Kind::unix_socket, "", 0, std::string(path)};
+    return Address{Address::Kind::unix_socket, "", 0, std::string(path), false};
   }
-  for (const std::string_view scheme : {"tcp://", "http://"}) {
-    if (text.starts_with(scheme)) return parse_tcp(text, text.substr(scheme.size()), default_port);
+  for (const std::string_view scheme : {"tcp://", "http://", "https://"}) {
+    if (!text.starts_with(scheme)) continue;
+    auto address = parse_tcp(text, text.substr(scheme.size()), default_port);
+    if (address) address->tls = scheme == "https://";
+    return address;
   }
   if (text.find("://") != std::string_view::npos) return bad_address(text, "the scheme is unknown");
   return parse_tcp(text, text, default_port);
@@ -66,7 +69,7 @@ Result<Address> parse_address(std::string_view text, std::uint16_t default_port)
 std::string to_string(const Address& address) {
   if (address.kind == Address::Kind::unix_socket) return concat("unix://", address.path);
   const bool ipv6 = address.host.find(':') != std::string::npos;
-  return concat("tcp://", ipv6 ? "[" : "", address.host, ipv6 ? "]" : "", ":", address.port);
+  return concat(address.tls ? "https://" : "tcp://", ipv6 ? "[" : "", address.host, ipv6 ? "]" : "", ":", address.port);
 }
 
 bool is_loopback_host(std::string_view host) {

@@ -1,4 +1,4 @@
-// Where a service listens or is reached: "tcp://HOST[:PORT]" (also "http://"), "unix:///PATH".
+// Where a service listens or is reached: "tcp://HOST[:PORT]" (also "http://"), "https://HOST[:PORT]", "unix:///PATH".
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ struct Address {
   std::string host;  // a name or an IP address, IPv6 without its brackets
   std::uint16_t port = 0;
   std::string path;  // of the Unix socket
+  bool tls = false;  // of tcp
   bool operator==(const Address&) const = default;
 };
 

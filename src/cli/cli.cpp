@@ -22,8 +22,19 @@ namespace {
 void add_globals(CLI::App& app, Globals& globals, const Program& program) {
   add_list_option(app, "-H,--host", globals.hosts,
                   "where the service is, or listens (ENTROPY_HOST; tcp://HOST:PORT or unix:///PATH)", "ADDR");
-  app.add_option("--token", globals.token, "the service's token (ENTROPY_TOKEN, else the file of the data directory)")
+  app.add_option("--token", globals.token,
+                 "the service's token (ENTROPY_TOKEN, else the file of the data directory); better a file: others may "
+                 "see command lines")
       ->type_name("TOKEN");
+  const auto file_option = [&](const char* name, std::string& file, const char* description) {
+    app.add_option(name, file, description)->type_name("FILE");
+  };
+  file_option("--token-file", globals.token_file, "a file with the token (ENTROPY_TOKEN_FILE)");
+  app.add_flag("--tlsverify", globals.tls_verify,
+               "TLS, the other side verified (ENTROPY_TLS_VERIFY); manage: clients need a certificate");
+  file_option("--tlscacert", globals.tls.ca, "whom to trust (else ca.pem in ENTROPY_CERT_PATH)");
+  file_option("--tlscert", globals.tls.cert, "the own certificate (else cert.pem there)");
+  file_option("--tlskey", globals.tls.key, "and its key (else key.pem there)");
   app.add_flag("-D,--debug", globals.debug, "say more");
   app.add_option("-l,--log-level", globals.log_level, "trace, debug, info, warn or error")
       ->type_name("LEVEL")
@@ -116,6 +127,18 @@ int print_completion(const CLI::App& app, Context& context, const std::vector<st
   return done;
 }
 
+// Anybody on the machine may read the command lines of processes.
+void hide_token(int argc, char** argv) {
+  constexpr std::string_view option = "--token";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    char* secret = nullptr;
+    if (word == option && i + 1 < argc) secret = argv[i + 1];
+    if (word.starts_with(option) && word.substr(option.size()).starts_with('=')) secret = argv[i] + option.size() + 1;
+    if (secret != nullptr) std::memset(secret, 'x', std::strlen(secret));
+  }
+}
+
 std::size_t terminal_width() {
   winsize size{};
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
@@ -166,7 +189,7 @@ int run_cli(const std::vector<std::string>& args, Console& console, const Progra
   return commands.run_of(command)(context);
 }
 
-int run_cli(int argc, const char* const* argv, const Program& program) {
+int run_cli(int argc, char** argv, const Program& program) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto env = [](const char* name) {
     const char* value = std::getenv(name);
@@ -175,7 +198,9 @@ int run_cli(int argc, const char* const* argv, const Program& program) {
   const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
   const bool color = ::isatty(STDOUT_FILENO) != 0 && env("NO_COLOR").empty() && env("TERM") != "dumb";
   Console console{std::cout, std::cerr, terminal_width(), env, ::geteuid() == 0, &std::cin, {}, interactive, color};
-  const int code = run_cli(std::vector<std::string>(argv + 1, argv + argc), console, program);
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  hide_token(argc, argv);
+  const int code = run_cli(args, console, program);
   std::cout.flush();
   if (std::cout.good() || errno == EPIPE) return code;  // a reader that has seen enough is no failure
   std::cerr << concat("entropy: cannot write the output: ", std::strerror(errno), "\n");

@@ -31,7 +31,8 @@ struct Program {
 // `out`, everything else to `err`. The caller ignores SIGPIPE.
 int run_cli(const std::vector<std::string>& args, Console& console, const Program& program);
 
-// The same with the process's own streams, terminal and environment; ignores SIGPIPE.
-int run_cli(int argc, const char* const* argv, const Program& program);
+// The same with the process's own streams, terminal and environment; ignores SIGPIPE, and overwrites the token in
+// `argv`, where the process list shows it.
+int run_cli(int argc, char** argv, const Program& program);
 
 }  // namespace entropy::cli

@@ -1,11 +1,13 @@
 #include "cli/client.hpp"
 
 #include <boost/asio.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <ostream>
 
 #include "base/text.hpp"
+#include "net/socket.hpp"
 #include "policy/policy_json.hpp"
 
 namespace entropy::cli {
@@ -17,8 +19,37 @@ namespace json = boost::json;
 using boost::system::error_code;
 
 struct Client::Connection {
+  Connection() { parser.body_limit(boost::none); }
+
+  // Runs one coroutine to its end.
+  template <class T>
+  T wait(asio::awaitable<T> task) {
+    T result{};
+    context.restart();
+    asio::co_spawn(context, std::move(task), [&result](const std::exception_ptr& thrown, T value) {
+      if (thrown) std::rethrow_exception(thrown);
+      result = std::move(value);
+    });
+    context.run();
+    return result;
+  }
+  // One step of the parser: takes what is there, or waits for more bytes.
+  error_code advance() {
+    constexpr std::size_t piece_size = 16 * 1024;
+    error_code error = http::error::need_more;
+    if (buffer.size() != 0) buffer.consume(parser.put(buffer.data(), error));
+    if (error != http::error::need_more) return error;
+    const auto received = wait(socket->read_some(buffer.prepare(piece_size)));
+    buffer.commit(received.count);
+    if (received.error != asio::error::eof) return received.error;
+    if (!parser.got_some()) return http::error::end_of_stream;
+    error = {};
+    parser.put_eof(error);
+    return error;
+  }
+
   asio::io_context context;
-  asio::generic::stream_protocol::socket socket{context};
+  std::shared_ptr<net::Socket> socket = std::make_shared<net::Socket>(context.get_executor());
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
 };
@@ -37,26 +68,17 @@ Error unreachable(const Address& address, const error_code& error) {
           concat("cannot reach Entropy at ", to_string(address), ": ", why, " (is `entropy manage` running? see -H)")};
 }
 
-error_code connect(const Address& address, asio::io_context& context, asio::generic::stream_protocol::socket& socket) {
-  error_code error;
-  if (address.kind == Address::Kind::unix_socket) {
-    asio::local::stream_protocol::socket local(context);
-    local.connect(asio::local::stream_protocol::endpoint(address.path), error);
-    socket = std::move(local);
-    return error;
-  }
-  asio::ip::tcp::resolver resolver(context);
-  const auto found = resolver.resolve(address.host, concat(address.port), error);
-  if (error) return error;
-  asio::ip::tcp::socket tcp(context);
-  asio::connect(tcp, found, error);
-  socket = std::move(tcp);
-  return error;
+asio::awaitable<error_code> connect(std::shared_ptr<net::Socket> socket, Address address, net::TlsContext tls) {
+  if (address.kind == Address::Kind::unix_socket) co_return co_await socket->connect_unix(address.path);
+  const error_code error = co_await socket->connect_tcp(address.host, concat(address.port));
+  if (error || !tls) co_return error;
+  co_return co_await socket->start_tls_as_client(tls, address.host);
 }
 
 std::string host_header(const Address& address) {
   if (address.kind == Address::Kind::unix_socket) return "localhost";
-  return to_string(address).substr(std::string_view("tcp://").size());
+  const std::string text = to_string(address);
+  return text.substr(text.find("://") + 3);
 }
 
 ErrorCode code_of(unsigned status) {
@@ -88,23 +110,22 @@ std::string text_of(const json::object& object, std::string_view key) {
 }  // namespace
 
 Result<> Client::send(Connection& connection, Request wanted) const {
-  error_code error = connect(address_, connection.context, connection.socket);
+  error_code error = connection.wait(connect(connection.socket, address_, tls_));
+  if (const std::string why = connection.socket->distrust(); error && !why.empty()) {
+    return fail(ErrorCode::permission, concat("the certificate of ", to_string(address_), " is not trusted: ", why,
+                                              " (--tlscacert says whom to trust)"));
+  }
   if (error) return fail(unreachable(address_, error));
-  http::request<http::string_body> request;
-  request.method_string(wanted.method);
-  request.target(wanted.target);
-  request.set(http::field::host, host_header(address_));
-  request.set(http::field::accept, wanted.accept);
-  request.set(http::field::connection, "close");
-  if (!token_.value.empty()) request.set(http::field::authorization, concat("Bearer ", token_.value));
-  if (!wanted.body.empty()) request.set(http::field::content_type, "application/json");
-  if (!wanted.if_match.empty()) request.set(http::field::if_match, wanted.if_match);
-  request.body() = std::move(wanted.body);
-  request.prepare_payload();
-  http::write(connection.socket, request, error);
+  std::string bytes =
+      concat(wanted.method, " ", wanted.target, " HTTP/1.1\r\nHost: ", host_header(address_),
+             "\r\nAccept: ", wanted.accept, "\r\nConnection: close\r\nContent-Length: ", wanted.body.size(), "\r\n");
+  if (!token_.value.empty()) append(bytes, concat("Authorization: Bearer ", token_.value, "\r\n"));
+  if (!wanted.body.empty()) bytes += "Content-Type: application/json\r\n";
+  if (!wanted.if_match.empty()) append(bytes, concat("If-Match: ", wanted.if_match, "\r\n"));
+  append(bytes, concat("\r\n", wanted.body));
+  error = connection.wait(connection.socket->write(asio::buffer(bytes)));
   if (error) return fail(broken(address_, error));
-  connection.parser.body_limit(boost::none);
-  http::read_header(connection.socket, connection.buffer, connection.parser, error);
+  while (!error && !connection.parser.is_header_done()) error = connection.advance();
   if (error) return fail(broken(address_, error));
   if (debug_ != nullptr)
     *debug_ << concat("entropy: ", wanted.method, " ", wanted.target, " -> ", connection.parser.get().result_int(),
@@ -119,7 +140,7 @@ Result<json::value> Client::call(std::string_view method, std::string_view targe
       send(connection, {method, target, "application/json", body.is_null() ? "" : policy::print_json(body), if_match});
   if (!sent) return fail(sent.error());
   error_code error;
-  http::read(connection.socket, connection.buffer, connection.parser, error);
+  while (!error && !connection.parser.is_done()) error = connection.advance();
   if (error) return fail(broken(address_, error));
   const auto& response = connection.parser.get();
   if (response.result_int() >= 300) return fail(refusal(response.result_int(), response.body()));
@@ -139,7 +160,7 @@ Result<> Client::stream(std::string_view target, std::string_view accept,
   error_code error;
   std::string refused;
   while (!parser.is_done() && !error) {
-    http::read_some(connection.socket, connection.buffer, parser, error);
+    error = connection.advance();
     const std::string bytes = std::exchange(parser.get().body(), {});
     if (status >= 300) {
       refused += bytes;

@@ -8,14 +8,15 @@
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "cli/settings.hpp"
+#include "net/tls.hpp"
 
 namespace entropy::cli {
 
 class Client {
  public:
-  // Requests and their statuses are told to `debug`, where there is one.
-  Client(Address address, Token token, std::ostream* debug)
-      : address_(std::move(address)), token_(std::move(token)), debug_(debug) {}
+  // Requests and their statuses are told to `debug`, where there is one. `tls`: for an address that says so.
+  Client(Address address, Token token, std::ostream* debug, net::TlsContext tls = {})
+      : address_(std::move(address)), token_(std::move(token)), debug_(debug), tls_(std::move(tls)) {}
 
   // The JSON that is answered; null where there is no body. A problem becomes an Error with its fields:
   // ErrorCode::not_found for 404, ErrorCode::unavailable where the service can't be reached.
@@ -45,6 +46,7 @@ class Client {
   Address address_;
   Token token_;
   std::ostream* debug_;
+  net::TlsContext tls_;
 };
 
 }  // namespace entropy::cli

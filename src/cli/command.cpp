@@ -21,7 +21,14 @@ int Context::usage(std::string_view message) const {
 Result<Client> Context::client() const {
   auto address = service_address(globals, console);
   if (!address) return fail(address.error());
-  return Client(std::move(*address), find_token(globals, console), globals.debug ? &console.err : nullptr);
+  net::TlsContext tls;
+  if (address->tls) {
+    auto made = net::client_tls(tls_settings(globals, console).files);
+    if (!made) return fail(made.error());
+    tls = std::move(*made);
+  }
+  return Client(std::move(*address), find_token(globals, console), globals.debug ? &console.err : nullptr,
+                std::move(tls));
 }
 
 int Context::call(std::string_view method, std::string_view target, const boost::json::value& body,

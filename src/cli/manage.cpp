@@ -1,4 +1,7 @@
 // `entropy manage`: the command line alone; the service is wired in main.
+#include <array>
+#include <optional>
+
 #include "base/text.hpp"
 #include "cli/command.hpp"
 #include "policy/selector.hpp"
@@ -10,6 +13,7 @@ struct Given {
   ManageOptions options;
   std::string lease = "30s";
   std::string log_format = "text";
+  std::string history = "30d,1GB";
 };
 
 Result<Duration> parse_lease(std::string_view text) {
@@ -18,6 +22,43 @@ Result<Duration> parse_lease(std::string_view text) {
   const auto lease = parse_duration(text);
   if (lease && (*lease < shortest || *lease > longest)) return fail(ErrorCode::invalid, "--lease is from 1s to 1h");
   return lease;
+}
+
+// Bytes: "100MB", "1GB".
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, std::uint64_t>, 3> units = {
+      {{"MB", 1'000'000}, {"GB", 1'000'000'000}, {"TB", 1'000'000'000'000}}};
+  for (const auto& [unit, bytes] : units) {
+    if (!text.ends_with(unit)) continue;
+    const auto number = parse_unsigned(text.substr(0, text.size() - unit.size()));
+    if (number && *number > 0 && *number <= 1'000'000) return *number * bytes;
+  }
+  return std::nullopt;
+}
+
+// "30d,1GB": an age and a size, or one of them.
+Result<> parse_history(std::string_view text, ManageOptions& options) {
+  constexpr Duration longest = std::chrono::days(3650);
+  for (const auto piece : split(text, ',')) {
+    const auto age = parse_duration(trim(piece));
+    const auto size = parse_bytes(trim(piece));
+    if (age && *age > Duration::zero() && *age <= longest) {
+      options.history_age = *age;
+    } else if (!age && size) {
+      options.history_bytes = *size;
+    } else {
+      return fail(ErrorCode::invalid, concat("--history: ", quoted(piece),
+                                             " is neither an age up to 3650d nor a size from 1MB (as in 30d,1GB)"));
+    }
+  }
+  return {};
+}
+
+// Docker's words: DOCKER_TLS_VERIFY says whether, DOCKER_CERT_PATH (else ~/.docker) with which files.
+std::string docker_cert_path(const Console& console) {
+  if (console.env("DOCKER_TLS_VERIFY").empty()) return {};
+  const std::string path = console.env("DOCKER_CERT_PATH");
+  return path.empty() ? concat(console.env("HOME"), "/.docker") : path;
 }
 
 Result<std::vector<Address>> listen_addresses(const Globals& globals) {
@@ -40,6 +81,15 @@ Result<ManageOptions> complete(const Given& given, const Context& context) {
   auto listen = listen_addresses(context.globals);
   if (!listen) return fail(listen.error());
   options.listen = std::move(*listen);
+  const TlsSettings tls = tls_settings(context.globals, context.console);
+  options.tls = tls.files;
+  options.verify_clients = tls.verify;
+  for (auto& address : options.listen) {
+    if (address.kind == Address::Kind::tcp && tls.wanted()) address.tls = true;
+  }
+  const auto history = parse_history(given.history, options);
+  if (!history) return fail(history.error());
+  options.docker_cert_path = docker_cert_path(context.console);
   if (!options.scope.empty()) {
     const auto scope = policy::Selector::parse(options.scope);
     if (!scope) return fail(entropy::context("--scope", scope.error()));
@@ -49,7 +99,10 @@ Result<ManageOptions> complete(const Given& given, const Context& context) {
     options.endpoints.push_back(docker_host.empty() ? "unix:///var/run/docker.sock" : docker_host);
   }
   if (options.data_dir.empty()) options.data_dir = default_data_dir(context.console);
-  options.token = context.globals.token.empty() ? context.console.env("ENTROPY_TOKEN") : context.globals.token;
+  const Token token = given_token(context.globals, context.console);
+  if (!token.source.empty() && token.value.empty())
+    return fail(ErrorCode::invalid, concat("no token in ", token.source));
+  options.token = token.value;
   options.log_format = given.log_format == "json" ? LogFormat::json : LogFormat::text;
   options.log_level = context.globals.debug ? "debug" : context.globals.log_level;
   return options;
@@ -74,6 +127,8 @@ void add_manage_command(Commands& commands) {
                    "touch only containers labelled entropy.enable=true");
   command.add_option("--lease", given->lease, "injectors undo everything after so long without the service (30s)")
       ->type_name("DURATION");
+  command.add_option("--history", given->history, "how long and how much of what happened is kept (30d,1GB)")
+      ->type_name("AGE,SIZE");
   command.add_flag("--no-auth", given->options.no_auth, "ask for no token; Host and Origin are checked instead");
   add_list_option(command, "--allow-host", given->options.allow_hosts, "a further name that Host and Origin may have",
                   "NAME");

@@ -6,6 +6,7 @@
 
 #include "base/address.hpp"
 #include "cli/console.hpp"
+#include "net/tls.hpp"
 
 namespace entropy::cli {
 
@@ -15,6 +16,9 @@ inline constexpr std::uint16_t default_port = 7890;
 struct Globals {
   std::vector<std::string> hosts;
   std::string token;
+  std::string token_file;
+  bool tls_verify = false;
+  net::TlsFiles tls;
   bool debug = false;
   std::string log_level = "info";
 };
@@ -29,7 +33,16 @@ struct Token {
   std::string value;   // empty: none found
   std::string source;  // where it is from, or where it was looked for
 };
-// --token, else ENTROPY_TOKEN, else the file `token` in the data directory.
+// --token, --token-file, ENTROPY_TOKEN, ENTROPY_TOKEN_FILE: the first that is given; an empty source if none is.
+Token given_token(const Globals& globals, const Console& console);
+// That, else the file `token` in the data directory.
 Token find_token(const Globals& globals, const Console& console);
+
+struct TlsSettings {
+  bool verify = false;  // --tlsverify, ENTROPY_TLS_VERIFY
+  net::TlsFiles files;  // --tlscacert, --tlscert, --tlskey, else those in $ENTROPY_CERT_PATH
+  bool wanted() const { return verify || files != net::TlsFiles(); }
+};
+TlsSettings tls_settings(const Globals& globals, const Console& console);
 
 }  // namespace entropy::cli

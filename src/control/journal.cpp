@@ -11,7 +11,9 @@ namespace entropy::control {
 namespace {
 
 constexpr std::size_t most_recent_events = 10'000;
-constexpr std::uint64_t most_fault_rows = 1'000'000;
+constexpr unsigned prune_every = 64;     // rows added
+constexpr std::size_t prune_rows = 256;  // at a time: it goes faster than rows are added
+constexpr std::size_t prune_at_start = 10'000;
 
 void log_failure(const Result<>& result) {
   if (!result) spdlog::error("history: {}", result.error().message);
@@ -51,10 +53,11 @@ struct Journal::Listener final : Subscription {
 };
 
 // Ids go on over a restart, so that a client's Last-Event-ID is never mistaken for another event's.
-Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics)
+Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics, store::HistoryLimits limits)
     : store_(store),
       clock_(clock),
       metrics_(metrics),
+      limits_(limits),
       next_event_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {
   const auto open = store_.open_faults();
   if (!open) spdlog::error("history: {}", open.error().message);
@@ -62,8 +65,32 @@ Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics)
     unclaimed_.push_back({record, clock.now(), {}, true});
     seen_[{record.endpoint, record.policy, record.target}][record.window] = Seen::held;
   }
-  log_failure(store_.prune_faults(most_fault_rows));
+  prune(prune_at_start);
   metrics_.before_collecting([this] { count_running(); });
+}
+
+void Journal::prune(std::size_t rows) {
+  const auto pruned = store_.prune(limits_, clock_.now(), rows);
+  if (!pruned) spdlog::error("history: {}", pruned.error().message);
+}
+
+std::uint64_t Journal::add(const store::FaultRecord& record) {
+  const auto id = store_.add_fault(record);
+  if (!id) spdlog::error("history: {}", id.error().message);
+  if (++added_ % prune_every == 0) prune(prune_rows);
+  return id.value_or(0);
+}
+
+std::uint64_t Journal::begin_audit(AuditRecord record) {
+  record.time = clock_.now();
+  const auto id = store_.add_audit(record);
+  if (!id) spdlog::error("audit: {} {} by {}: {}", record.method, record.path, record.caller.by, id.error().message);
+  if (++added_ % prune_every == 0) prune(prune_rows);
+  return id.value_or(0);
+}
+
+void Journal::end_audit(std::uint64_t id, const std::string& path, unsigned status) {
+  log_failure(store_.end_audit(id, path, status));
 }
 
 void Journal::event(Event event) {
@@ -138,11 +165,7 @@ void Journal::open(const Source& source, const program::Fault& fault, const std:
     return;
   }
   Open entry{record_of(source.endpoint, fault), fault.started, {}, false};
-  const auto id = store_.add_fault(entry.record);
-  if (id)
-    entry.record.id = *id;
-  else
-    log_failure(fail(id.error()));
+  entry.record.id = add(entry.record);
   boost::json::object data;
   data["started"] = to_rfc3339(fault.started);
   if (!kernel.empty()) data["kernel"] = kernel;
@@ -249,8 +272,7 @@ void Journal::failed(const Source& source, const program::FaultFailed& report) {
   store::FaultRecord record = record_of(source.endpoint, report.fault);
   record.outcome = store::Outcome::failed;
   record.message = report.message;
-  const auto id = store_.add_fault(record);
-  if (!id) log_failure(fail(id.error()));
+  add(record);
   fault_event("fault.failed", record, {{"message", report.message}});
 }
 
@@ -301,8 +323,7 @@ void Journal::missed(const std::string& endpoint, const std::string& policy, con
   if (window.end != policy::never) record.planned_end = window.end;
   record.outcome = store::Outcome::missed;
   record.message = reason;
-  const auto id = store_.add_fault(record);
-  if (!id) log_failure(fail(id.error()));
+  add(record);
   fault_event("fault.missed", record, {{"reason", reason}});
 }
 

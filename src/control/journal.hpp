@@ -21,7 +21,7 @@ namespace entropy::control {
 // One thread. The store's errors are logged: a full disk must not stop a rollback.
 class Journal {
  public:
-  Journal(store::Store& store, const Clock& clock, Metrics& metrics);
+  Journal(store::Store& store, const Clock& clock, Metrics& metrics, store::HistoryLimits limits = {});
 
   void event(Event event);
   std::vector<Event> recent() const { return {recent_.begin(), recent_.end()}; }
@@ -52,6 +52,10 @@ class Journal {
   // A hit window of a target that ended before the fault could hold.
   void missed(const std::string& endpoint, const std::string& policy, const std::string& target,
               const std::string& failure, const policy::Window& window, const std::string& reason);
+
+  // The audit log; see Service.
+  std::uint64_t begin_audit(AuditRecord record);
+  void end_audit(std::uint64_t id, const std::string& path, unsigned status);
 
   // What was seen of this window's faults: `held`, though it be one of several. Windows are asked for in their order,
   // once: this one and those before it are forgotten.
@@ -86,11 +90,16 @@ class Journal {
   void count_packets(Open& entry, const program::Measured& measured);
   void count_running();
   void fault_event(std::string type, const store::FaultRecord& record, boost::json::object data);
+  // The new row's id; 0 where it could not be written.
+  std::uint64_t add(const store::FaultRecord& record);
+  void prune(std::size_t rows);
   void note_window(const std::string& endpoint, const program::Fault& fault, Seen seen);
 
   store::Store& store_;
   const Clock& clock_;
   Metrics& metrics_;
+  store::HistoryLimits limits_;
+  unsigned added_ = 0;
   std::deque<Event> recent_;
   std::uint64_t next_event_;
   std::list<Listener*> listeners_;

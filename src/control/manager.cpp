@@ -39,7 +39,7 @@ Manager::Manager(asio::any_io_executor executor, store::Store& store, const Cloc
       store_(store),
       clock_(clock),
       options_(options),
-      journal_(store, clock, metrics_),
+      journal_(store, clock, metrics_, options.history),
       reconciler_(executor, clock, journal_, metrics_, desired_,
                   ReconcilerOptions{options.manager_id, options.lease, std::move(options.image)}) {
   desired_.rules = options_.rules;
@@ -66,10 +66,13 @@ policy::Record* Manager::find(std::string_view name) {
 
 const policy::Record* Manager::find(std::string_view name) const { return const_cast<Manager*>(this)->find(name); }
 
-void Manager::policy_event(std::string type, std::string_view name) {
+void Manager::tell(std::string type, std::string_view policy, const Caller& by, boost::json::object data) {
   Event event;
   event.type = std::move(type);
-  event.policy = name;
+  event.policy = policy;
+  event.data = std::move(data);
+  if (!by.by.empty()) event.data["by"] = by.by;
+  if (!by.from.empty()) event.data["from"] = by.from;
   journal_.event(std::move(event));
 }
 
@@ -125,7 +128,7 @@ Result<policy::Record> Manager::fresh_record(policy::Draft draft) {
   return policy::Record{std::move(draft.policy), 1, now, now};
 }
 
-Result<> Manager::save(policy::Record record, std::string event_type) {
+Result<> Manager::save(policy::Record record, std::string event_type, const Caller& by) {
   const auto stored = store_.put_policy(record);
   if (!stored) return stored;
   const std::string name = record.policy.name;
@@ -143,12 +146,12 @@ Result<> Manager::save(policy::Record record, std::string event_type) {
     }
     *known = std::move(record);
   }
-  policy_event(std::move(event_type), name);
+  tell(std::move(event_type), name, by);
   reconciler_.wake();
   return {};
 }
 
-Result<PolicyView> Manager::create_policy(policy::Draft draft) {
+Result<PolicyView> Manager::create_policy(policy::Draft draft, Caller by) {
   if (!draft.policy.name.empty() && find(draft.policy.name) != nullptr) {
     return fail(ErrorCode::conflict, concat("a policy named ", quoted(draft.policy.name),
                                             " is there already: choose another name, or entropy rm it first"));
@@ -157,13 +160,13 @@ Result<PolicyView> Manager::create_policy(policy::Draft draft) {
   auto record = fresh_record(std::move(draft));
   if (!record) return fail(record.error());
   const std::string name = record->policy.name;
-  const auto saved = save(std::move(*record), "policy.created");
+  const auto saved = save(std::move(*record), "policy.created", by);
   if (!saved) return fail(saved.error());
   return view_now(name);
 }
 
 Result<Manager::Put> Manager::put_policy(std::string name, policy::Draft draft,
-                                         std::optional<std::uint64_t> if_revision) {
+                                         std::optional<std::uint64_t> if_revision, Caller by) {
   if (!draft.policy.name.empty() && draft.policy.name != name) {
     return fail(Error{ErrorCode::invalid,
                       concat("the body names ", quoted(draft.policy.name), ", the address ", quoted(name)),
@@ -173,7 +176,7 @@ Result<Manager::Put> Manager::put_policy(std::string name, policy::Draft draft,
   const auto* known = find(name);
   if (known == nullptr) {
     if (if_revision) return fail(ErrorCode::precondition, concat("there is no policy ", quoted(name), " any more"));
-    auto created = create_policy(std::move(draft));
+    auto created = create_policy(std::move(draft), by);
     if (!created) return fail(created.error());
     return Put{std::move(*created), true};
   }
@@ -188,14 +191,14 @@ Result<Manager::Put> Manager::put_policy(std::string name, policy::Draft draft,
       policy::restarts_schedule(before, record.policy) ? clock_.now() : before.schedule.epoch;
   record.updated = clock_.now();
   ++record.revision;
-  const auto saved = save(std::move(record), "policy.updated");
+  const auto saved = save(std::move(record), "policy.updated", by);
   if (!saved) return fail(saved.error());
   auto view = view_now(name);
   if (!view) return fail(view.error());
   return Put{std::move(*view), false};
 }
 
-Result<PolicyView> Manager::start_policy(std::string name) {
+Result<PolicyView> Manager::start_policy(std::string name, Caller by) {
   const auto* known = find(name);
   if (known == nullptr) return no_policy(name);
   if (desired_.halted) return is_halted();
@@ -206,12 +209,12 @@ Result<PolicyView> Manager::start_policy(std::string name) {
   record.policy.schedule.epoch = clock_.now();
   record.updated = clock_.now();
   ++record.revision;
-  const auto saved = save(std::move(record), "policy.started");
+  const auto saved = save(std::move(record), "policy.started", by);
   if (!saved) return fail(saved.error());
   return view_now(name);
 }
 
-Task<PolicyView> Manager::stop_policy(std::string name) {
+Task<PolicyView> Manager::stop_policy(std::string name, Caller by) {
   const auto* known = find(name);
   if (known == nullptr) co_return no_policy(name);
   if (known->policy.running) {
@@ -219,7 +222,7 @@ Task<PolicyView> Manager::stop_policy(std::string name) {
     record.policy.running = false;
     record.updated = clock_.now();
     ++record.revision;
-    const auto saved = save(std::move(record), "policy.stopped");
+    const auto saved = save(std::move(record), "policy.stopped", by);
     if (!saved) co_return fail(saved.error());
   }
   const auto clean = co_await wait_clean(name);
@@ -243,18 +246,18 @@ Task<> Manager::wait_clean(std::string policy) {
   }
 }
 
-Task<> Manager::remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) {
+Task<> Manager::remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision, Caller by) {
   const auto* known = find(name);
   if (known == nullptr) co_return no_policy(name);
   const auto revision = check_revision(*known, if_revision);
   if (!revision) co_return revision;
-  if (wait) co_return co_await remove_stopped(std::move(name));
-  spawn(executor_, concat("removing policy ", name), finish_removal(name));
+  if (wait) co_return co_await remove_stopped(std::move(name), std::move(by));
+  spawn(executor_, concat("removing policy ", name), finish_removal(name, by));
   co_return Result<>();
 }
 
-Task<> Manager::remove_stopped(std::string name) {
-  const auto stopped = co_await stop_policy(name);
+Task<> Manager::remove_stopped(std::string name, Caller by) {
+  const auto stopped = co_await stop_policy(name, by);
   if (!stopped) {
     co_return fail(
         context(concat("the policy ", name, " is kept, stopped, until its faults are gone for sure"), stopped.error()));
@@ -268,14 +271,21 @@ Task<> Manager::remove_stopped(std::string name) {
   std::erase_if(desired_.policies, [&](const auto& record) { return record.policy.name == name; });
   journal_.forget_policy(name);
   metrics_.policy_removed(name);
-  policy_event("policy.removed", name);
+  tell("policy.removed", name, by);
   reconciler_.wake();
   co_return Result<>();
 }
 
-asio::awaitable<void> Manager::finish_removal(std::string name) {
-  const auto removed = co_await remove_stopped(name);
+// Until it is done, or somebody starts the policy again.
+asio::awaitable<void> Manager::finish_removal(std::string name, Caller by) {
+  auto removed = co_await remove_stopped(name, by);
   if (!removed) spdlog::warn("{}", removed.error().message);
+  while (!removed && removed.error().code == ErrorCode::unavailable) {
+    co_await reconciler_.changed().wait_next(1s);
+    const auto* known = find(name);
+    if (known == nullptr || known->policy.running) co_return;
+    if (!reconciler_.not_clean(name)) removed = co_await remove_stopped(name, by);
+  }
 }
 
 HaltView Manager::halt_state() const {
@@ -288,32 +298,27 @@ HaltView Manager::halt_state() const {
   return view;
 }
 
-Task<HaltView> Manager::halt(std::string reason) {
+Task<HaltView> Manager::halt(std::string reason, Caller by) {
   const store::Halt halt{std::move(reason), halt_ ? halt_->since : clock_.now()};
   // In memory first: a full disk must not keep anybody from stopping everything.
   halt_ = halt;
   desired_.halted = true;
   reconciler_.wake();
   const auto stored = store_.set_halt(halt);
-  Event event;
-  event.type = "halt.set";
-  event.data["reason"] = halt.reason;
-  journal_.event(std::move(event));
+  tell("halt.set", "", by, {{"reason", halt.reason}});
   const auto clean = co_await wait_clean("");
   if (!clean) co_return fail(context("halted, but not rolled back everywhere", clean.error()));
   if (!stored) co_return fail(context("halted now, but not over a restart of the service", stored.error()));
   co_return halt_state();
 }
 
-Result<> Manager::resume() {
+Result<> Manager::resume(Caller by) {
   if (!halt_) return {};
   const auto stored = store_.set_halt(std::nullopt);
   if (!stored) return stored;
   halt_.reset();
   desired_.halted = false;
-  Event event;
-  event.type = "halt.cleared";
-  journal_.event(std::move(event));
+  tell("halt.cleared", "", by);
   reconciler_.wake();
   return {};
 }

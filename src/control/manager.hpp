@@ -20,6 +20,7 @@ struct ManagerOptions {
   Rules rules;
   Duration lease = std::chrono::seconds(30);
   InjectorImage image;
+  store::HistoryLimits history;
   std::uint64_t random_seed = 0;  // for names and seeds that are made up
 };
 
@@ -38,23 +39,24 @@ class Manager final : public Service {
 
   std::vector<PolicyView> policies() const override;
   Result<PolicyView> policy(std::string_view name) const override;
-  Result<PolicyView> create_policy(policy::Draft draft) override;
-  Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) override;
+  Result<PolicyView> create_policy(policy::Draft draft, Caller by = {}) override;
+  Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision,
+                         Caller by = {}) override;
   Task<PolicyView> settled(std::string name) override;
-  Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) override;
-  Result<PolicyView> start_policy(std::string name) override;
-  Task<PolicyView> stop_policy(std::string name) override;
+  Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision, Caller by = {}) override;
+  Result<PolicyView> start_policy(std::string name, Caller by = {}) override;
+  Task<PolicyView> stop_policy(std::string name, Caller by = {}) override;
   Result<Preview> preview(const policy::Draft& draft) const override;
 
   HaltView halt_state() const override;
-  Task<HaltView> halt(std::string reason) override;
-  Result<> resume() override;
+  Task<HaltView> halt(std::string reason, Caller by = {}) override;
+  Result<> resume(Caller by = {}) override;
 
   std::vector<InjectorView> injectors() const override { return reconciler_.injectors(); }
   Result<InjectorView> injector(std::string_view id) const override;
   Task<> injector_logs(std::string id, bool follow, std::size_t tail,
                        std::function<bool(std::string_view)> sink) override;
-  Task<> act_on_injector(std::string id, InjectorAction action) override;
+  Task<> act_on_injector(std::string id, InjectorAction action, Caller by = {}) override;
 
   std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const override;
   std::vector<EndpointView> endpoints() const override;
@@ -66,6 +68,9 @@ class Manager final : public Service {
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override;
   std::vector<ForecastRow> forecast(std::string_view policy, Time until) const override;
   Metrics& metrics() override { return metrics_; }
+  std::uint64_t begin_audit(AuditRecord record) override { return journal_.begin_audit(std::move(record)); }
+  void end_audit(std::uint64_t id, std::string path, unsigned status) override { journal_.end_audit(id, path, status); }
+  Result<std::vector<AuditRecord>> audit(const AuditQuery& query) const override { return store_.audit(query); }
   std::vector<Event> recent_events() const override { return journal_.recent(); }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {
     return journal_.subscribe(after, std::move(on_event));
@@ -78,13 +83,13 @@ class Manager final : public Service {
   const policy::Record* find(std::string_view name) const;
   Result<policy::Record> fresh_record(policy::Draft draft);
   // Durable first, then in memory, then the loop is woken.
-  Result<> save(policy::Record record, std::string event_type);
+  Result<> save(policy::Record record, std::string event_type, const Caller& by);
   Task<> wait_clean(std::string policy);
-  boost::asio::awaitable<void> finish_removal(std::string name);
-  Task<> remove_stopped(std::string name);
+  boost::asio::awaitable<void> finish_removal(std::string name, Caller by);
+  Task<> remove_stopped(std::string name, Caller by);
   PolicyView view(const policy::Record& record, const Index& index, const Plan& plan) const;
   Result<PolicyView> view_now(std::string_view name) const;
-  void policy_event(std::string type, std::string_view name);
+  void tell(std::string type, std::string_view policy, const Caller& by, boost::json::object data = {});
   std::string free_name();
 
   boost::asio::any_io_executor executor_;

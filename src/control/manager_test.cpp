@@ -59,6 +59,38 @@ TEST_F(ManagerTest, ARemovalThatCannotBeVerifiedKeepsThePolicyStopped) {
   EXPECT_EQ(phase("cut"), Phase::stopped);
 }
 
+TEST_F(ManagerTest, ARemovalThatNobodyWaitsForGoesOnOnceTheEngineIsBack) {
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  engine_->break_down("gone");
+  until([&] { return !manager_->endpoints().front().up; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("cut", false, std::nullopt)));
+  until([&] { return phase("cut") == Phase::stopped; });
+  engine_->broken.clear();
+  until([&] { return !manager_->policy("cut"); }, 10s);
+}
+
+TEST_F(ManagerTest, EventsSayWhoAndWhatCameAndWent) {
+  const std::string id = engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db"), {"token", "here"}));
+  until([&] { return phase("cut") == Phase::active; });
+  engine_->destroy(id);
+  until([&] { return phase("cut") == Phase::waiting; });
+  engine_->break_down("gone");
+  until([&] { return !manager_->endpoints().front().up; });
+  const auto told = [&](std::string_view type) {
+    const auto events = manager_->recent_events();
+    const auto found = std::ranges::find(events, type, &Event::type);
+    return found == events.end() ? Event{} : *found;
+  };
+  EXPECT_EQ(told("policy.created").data, (boost::json::object{{"by", "token"}, {"from", "here"}}));
+  EXPECT_EQ(told("endpoint.connected").endpoint, "fake");
+  EXPECT_EQ(told("target.added").policy, "cut");
+  until([&] { return told("target.removed").target == "db"; });
+  until([&] { return told("endpoint.lost").data.contains("message"); });
+}
+
 TEST_F(ManagerTest, HaltIsVerifiedAndRefusesStarts) {
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));

@@ -1,5 +1,6 @@
 // The parts of the service that only look.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <tuple>
@@ -83,9 +84,11 @@ Task<> Manager::injector_logs(std::string id, bool follow, std::size_t tail,
   co_return co_await where.engine().logs(view->id, follow, tail, std::move(sink));
 }
 
-Task<> Manager::act_on_injector(std::string id, InjectorAction action) {
+Task<> Manager::act_on_injector(std::string id, InjectorAction action, Caller by) {
   const auto view = injector(id);
   if (!view) co_return fail(view.error());
+  constexpr std::array<std::string_view, 3> words = {"injector.restart", "injector.pause", "injector.unpause"};
+  tell(std::string(words.at(static_cast<std::size_t>(action))), "", by, {{"injector", view->name}});
   if (action == InjectorAction::restart) {
     co_await reconciler_.restart(view->id);
     co_return Result<>();

@@ -87,6 +87,7 @@ void Reconciler::pass() {
   const Index index(observed);
   hosts_->want(host_names(desired_.policies, observed));
   Plan plan = control::plan(desired_, index, now);
+  changes_.tell(endpoints_, plan, journal_);
   // A policy whose time is over keeps its picks until its last window is accounted for.
   std::erase_if(picks_, [&](const auto& entry) { return !plan.matches.contains(entry.first); });
   plan.picks.merge(picks_);

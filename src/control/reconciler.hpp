@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "control/changes.hpp"
 #include "control/custom_injectors.hpp"
 #include "control/endpoint.hpp"
 #include "control/host_names.hpp"
@@ -137,6 +138,7 @@ class Reconciler {
   std::map<std::tuple<std::string, std::string, std::string>, Accounted> next_window_;
   Picks picks_;
   std::uint64_t next_revision_;
+  Changes changes_;
   std::shared_ptr<HostNames> hosts_;
   Signal work_;
   Signal changed_;

@@ -1,4 +1,7 @@
 // Trying what an engine's kernel can do, for `entropy doctor`, and what a custom image does, for its author.
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/reconciler_runtime.hpp"
@@ -10,14 +13,20 @@ namespace {
 
 // What an examiner says until it ends, which it does by itself.
 docker::Task<std::vector<program::Examined>> hear_out(docker::Engine& engine, std::string id) {
-  auto stream = co_await engine.attach(id);
-  if (!stream) co_return fail(stream.error());
+  constexpr Duration patience = std::chrono::seconds(20);
+  auto attached = co_await engine.attach(id);
+  if (!attached) co_return fail(attached.error());
+  const std::shared_ptr<docker::AttachStream> stream = std::move(*attached);
+  boost::asio::steady_timer deadline(co_await boost::asio::this_coro::executor, patience);
+  deadline.async_wait([stream](const boost::system::error_code& cancelled) {
+    if (!cancelled) stream->close();
+  });
   const auto started = co_await engine.start_container(id);
   if (!started) co_return fail(started.error());
   std::vector<program::Examined> heard;
   program::LineSplitter lines;
   for (;;) {
-    const auto output = co_await (*stream)->read();
+    const auto output = co_await stream->read();
     if (!output) break;
     lines.feed(output->bytes, [&](std::string_view line) {
       auto report = program::parse_report(line);
@@ -25,7 +34,7 @@ docker::Task<std::vector<program::Examined>> hear_out(docker::Engine& engine, st
       if (auto* examined = std::get_if<program::Examined>(&*report)) heard.push_back(std::move(*examined));
     });
   }
-  if (heard.empty()) co_return fail(ErrorCode::protocol, "the injector ended without a word");
+  if (heard.empty()) co_return fail(ErrorCode::protocol, "the injector says nothing");
   co_return heard;
 }
 

@@ -32,28 +32,30 @@ class Service {
   virtual std::vector<PolicyView> policies() const = 0;
   virtual Result<PolicyView> policy(std::string_view name) const = 0;
   // A missing name or seed is made up. ErrorCode::conflict on a taken name, or when halted and the draft runs.
-  virtual Result<PolicyView> create_policy(policy::Draft draft) = 0;
+  virtual Result<PolicyView> create_policy(policy::Draft draft, Caller by) = 0;
   struct Put {
     PolicyView view;
     bool created = false;
   };
   // Creates or replaces; a missing seed keeps the old one. `if_revision`: ErrorCode::precondition unless it is the
   // policy's revision now.
-  virtual Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) = 0;
+  virtual Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision,
+                                 Caller by) = 0;
   // Waits up to 3 s until what a custom image says at its start is in the view; for all other policies not at all.
   virtual Task<PolicyView> settled(std::string name) = 0;
   // Stops the policy, waits until all of its faults are read back as gone, forgets it. Out-of-reach engine:
-  // ErrorCode::unavailable, the policy is kept, stopped. With wait = false the removal goes on by itself.
-  virtual Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision) = 0;
-  virtual Result<PolicyView> start_policy(std::string name) = 0;
+  // ErrorCode::unavailable, the policy is kept, stopped. With wait = false the removal goes on by itself, for as long
+  // as the policy stays stopped and the service runs.
+  virtual Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision, Caller by) = 0;
+  virtual Result<PolicyView> start_policy(std::string name, Caller by) = 0;
   // Returns once its faults are read back as gone, else ErrorCode::unavailable says what is left.
-  virtual Task<PolicyView> stop_policy(std::string name) = 0;
+  virtual Task<PolicyView> stop_policy(std::string name, Caller by) = 0;
   virtual Result<Preview> preview(const policy::Draft& draft) const = 0;
 
   virtual HaltView halt_state() const = 0;
   // Durable, then waits until everything is read back clean (ErrorCode::unavailable says what is not).
-  virtual Task<HaltView> halt(std::string reason) = 0;
-  virtual Result<> resume() = 0;
+  virtual Task<HaltView> halt(std::string reason, Caller by) = 0;
+  virtual Result<> resume(Caller by) = 0;
 
   virtual std::vector<InjectorView> injectors() const = 0;
   // By id, a prefix of it that is unique, or name.
@@ -61,7 +63,7 @@ class Service {
   virtual Task<> injector_logs(std::string id, bool follow, std::size_t tail,
                                std::function<bool(std::string_view)> sink) = 0;
   enum class InjectorAction { restart, pause, unpause };
-  virtual Task<> act_on_injector(std::string id, InjectorAction action) = 0;
+  virtual Task<> act_on_injector(std::string id, InjectorAction action, Caller by) = 0;
 
   // Every container that Entropy sees, with what the selector says of it; nullopt: all that Entropy may touch.
   virtual std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const = 0;
@@ -81,6 +83,13 @@ class Service {
 
   // Lives as long as the service.
   virtual Metrics& metrics() = 0;
+
+  // A change is asked for: durable before it begins. The row's id; that it can't be written is logged.
+  virtual std::uint64_t begin_audit(AuditRecord record) = 0;
+  // How it ended.
+  virtual void end_audit(std::uint64_t id, std::string path, unsigned status) = 0;
+  // Newest first.
+  virtual Result<std::vector<AuditRecord>> audit(const AuditQuery& query) const = 0;
 
   // Those that can still be replayed, oldest first.
   virtual std::vector<Event> recent_events() const = 0;

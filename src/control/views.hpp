@@ -10,6 +10,7 @@
 
 #include "failure/catalogue.hpp"
 #include "policy/policy.hpp"
+#include "store/audit_record.hpp"
 #include "store/fault_record.hpp"
 
 namespace entropy::control {
@@ -103,6 +104,11 @@ struct EndpointView {
   };
   std::vector<Examined> examined;  // of every backend, where it was asked for
 };
+
+// Who asks for a change, and from where; for the audit log and the events.
+using store::AuditQuery;
+using store::AuditRecord;
+using store::Caller;
 
 using store::FaultQuery;
 using store::FaultRecord;

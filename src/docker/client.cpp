@@ -127,7 +127,7 @@ Result<ApiVersion> Client::choose(const Head& head) const {
 
 Task<ApiVersion> Client::negotiate() {
   version_.reset();
-  const auto connection = std::make_shared<Connection>(executor_, address_);
+  const auto connection = std::make_shared<Connection>(executor_, address_, options_.tls);
   Request request;
   request.target = "/_ping";
   auto head = co_await begin(connection, std::move(request), options_.call_timeout);
@@ -143,7 +143,7 @@ Task<std::shared_ptr<Connection>> Client::open(Request request, Duration limit) 
     if (!negotiated) co_return fail(std::move(negotiated.error()));
   }
   request.target.insert(0, concat("/v", to_string(version_.value_or(newest))));
-  auto connection = std::make_shared<Connection>(executor_, address_);
+  auto connection = std::make_shared<Connection>(executor_, address_, options_.tls);
   auto head = co_await begin(connection, std::move(request), limit);
   if (head) co_return connection;
   // It may be another engine, of another version, that comes back.

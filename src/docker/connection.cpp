@@ -1,7 +1,7 @@
 #include "docker/connection.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/error.hpp>
 
 #include "base/text.hpp"
 
@@ -16,48 +16,20 @@ namespace {
 constexpr std::uint64_t largest_body = 64 * 1024 * 1024;
 constexpr std::uint32_t largest_header = 64 * 1024;
 constexpr std::size_t piece_size = 16 * 1024;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-
-// A stream may be silent for days. That the other host is gone, without a word, is noticed after a minute this way.
-void keep_alive(int socket) {
-  const auto set = [socket](int level, int option, int value) {
-    ::setsockopt(socket, level, option, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
-}
 
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, Address address)
-    : socket_(executor), resolver_(executor), timer_(executor), address_(std::move(address)) {}
+Connection::Connection(asio::any_io_executor executor, Address address, net::TlsContext tls)
+    : address_(std::move(address)), tls_(std::move(tls)), socket_(std::make_shared<net::Socket>(executor)) {}
 
 void Connection::expires_after(Duration limit) {
   limit_ = limit;
-  timer_.expires_after(limit);
-  timer_.async_wait([weak = weak_from_this()](error_code error) {
-    const auto self = weak.lock();
-    if (error || !self) return;
-    self->expired_ = true;
-    self->close();
-  });
-}
-
-void Connection::never_expires() { timer_.cancel(); }
-
-void Connection::close() {
-  closed_ = true;
-  error_code ignored;
-  resolver_.cancel();
-  socket_.close(ignored);
+  socket_->expires_after(limit);
 }
 
 Error Connection::unreachable(error_code error) const {
   const std::string where = concat("no Docker engine at ", address_.text);
-  if (expired_) {
+  if (socket_->expired()) {
     return {ErrorCode::timeout, concat(where, ": no connection within ", to_string(limit_)), {}};
   }
   if (error == asio::error::access_denied || error == boost::system::errc::operation_not_permitted) {
@@ -71,13 +43,19 @@ Error Connection::unreachable(error_code error) const {
   if (error == asio::error::connection_refused) {
     return {ErrorCode::unavailable, concat(where, " (is it running? nobody listens there)"), {}};
   }
-  return {ErrorCode::unavailable, concat(where, ": ", error.message()), {}};
+  if (const std::string why = socket_->distrust(); !why.empty()) {
+    return {ErrorCode::permission,
+            concat(where, " that its certificate proves: ", why, " (see cert-path, DOCKER_CERT_PATH)"),
+            {}};
+  }
+  const std::string_view hint = error.category() == asio::error::get_ssl_category() ? " (TLS on that port?)" : "";
+  return {ErrorCode::unavailable, concat(where, ": ", error.message(), hint), {}};
 }
 
 Error Connection::broken(error_code error) const {
   const std::string where = concat("the engine at ", address_.text);
-  if (expired_) return {ErrorCode::timeout, concat(where, " did not answer within ", to_string(limit_)), {}};
-  if (closed_) return {ErrorCode::unavailable, concat("the connection to ", where, " was closed"), {}};
+  if (socket_->expired()) return {ErrorCode::timeout, concat(where, " did not answer within ", to_string(limit_)), {}};
+  if (socket_->closed()) return {ErrorCode::unavailable, concat("the connection to ", where, " was closed"), {}};
   if (error == http::error::end_of_stream) {
     return {ErrorCode::unavailable, concat(where, " closed the connection without an answer"), {}};
   }
@@ -95,33 +73,17 @@ Error Connection::broken(error_code error) const {
   return {ErrorCode::unavailable, concat("the connection to ", where, " broke: ", error.message()), {}};
 }
 
-Task<> Connection::open() { return address_.kind == Address::Kind::unix_socket ? open_unix() : open_tcp(); }
-
-Task<> Connection::open_unix() {
-  const asio::generic::stream_protocol::endpoint endpoint{asio::local::stream_protocol::endpoint(address_.path)};
-  const auto [error] = co_await socket_.async_connect(endpoint, as_result);
-  if (error) co_return fail(unreachable(error));
-  co_return Result<>();
+asio::awaitable<error_code> Connection::connect() {
+  if (address_.kind == Address::Kind::unix_socket) co_return co_await socket_->connect_unix(address_.path);
+  const error_code error = co_await socket_->connect_tcp(address_.host, address_.port);
+  if (error || !tls_) co_return error;
+  co_return co_await socket_->start_tls_as_client(tls_, address_.host);
 }
 
-Task<> Connection::open_tcp() {
-  // (A getaddrinfo that hangs can't be interrupted: the resolver's own limits add to the deadline.)
-  const auto [resolve_error, addresses] = co_await resolver_.async_resolve(address_.host, address_.port, as_result);
-  if (resolve_error) co_return fail(unreachable(resolve_error));
-  error_code error = asio::error::host_not_found;
-  for (const auto& address : addresses) {
-    const asio::generic::stream_protocol::endpoint endpoint{address.endpoint()};
-    const auto [connect_error] = co_await socket_.async_connect(endpoint, as_result);
-    error = connect_error;
-    if (closed_) break;
-    if (!error) {
-      keep_alive(socket_.native_handle());
-      co_return Result<>();
-    }
-    error_code ignored;
-    socket_.close(ignored);
-  }
-  co_return fail(unreachable(error));
+Task<> Connection::open() {
+  const error_code error = co_await connect();
+  if (error) co_return fail(unreachable(error));
+  co_return Result<>();
 }
 
 std::string Connection::head_of(const Request& request) const {
@@ -136,17 +98,31 @@ std::string Connection::head_of(const Request& request) const {
   return head;
 }
 
+asio::awaitable<error_code> Connection::advance() {
+  error_code error = http::error::need_more;
+  if (buffer_.size() != 0) buffer_.consume(parser_->put(buffer_.data(), error));
+  if (error != http::error::need_more) co_return error;
+  const auto [read_error, count] = co_await socket_->read_some(buffer_.prepare(piece_size));
+  buffer_.commit(count);
+  if (read_error != asio::error::eof) co_return read_error;
+  if (!parser_->got_some()) co_return http::error::end_of_stream;
+  error = {};
+  parser_->put_eof(error);
+  co_return error;
+}
+
 Task<Head> Connection::exchange(Request request) {
-  const std::string head = head_of(request);
-  const std::array<asio::const_buffer, 2> bytes = {asio::buffer(head), asio::buffer(request.body)};
-  const auto [write_error, written] = co_await asio::async_write(socket_, bytes, as_result);
+  const std::string bytes = head_of(request) + request.body;
+  const error_code write_error = co_await socket_->write(asio::buffer(bytes));
   if (write_error == asio::error::operation_aborted) co_return fail(broken(write_error));
   parser_.emplace();
   parser_->header_limit(largest_header);
   parser_->body_limit(boost::none);  // `read_body` has one, streams have no end
-  const auto [read_error, read] = co_await http::async_read_header(socket_, buffer_, *parser_, as_result);
-  // An engine that refuses a large body answers and closes before it has read it all: its answer says more.
-  if (read_error) co_return fail(broken(write_error ? write_error : read_error));
+  while (!parser_->is_header_done()) {
+    const error_code read_error = co_await advance();
+    // An engine that refuses a large body answers and closes before it has read it all: its answer says more.
+    if (read_error) co_return fail(broken(write_error ? write_error : read_error));
+  }
   const auto& message = parser_->get();
   Head answer;
   answer.status = message.result_int();
@@ -162,7 +138,7 @@ Task<std::string> Connection::read_some() {
     body.data = piece.data();
     body.size = piece.size();
     body.more = true;
-    const auto [error, read] = co_await http::async_read_some(socket_, buffer_, *parser_, as_result);
+    const error_code error = co_await advance();
     if (error && error != http::error::need_buffer) co_return fail(broken(error));
     if (body.size < piece.size()) {
       piece.resize(piece.size() - body.size);
@@ -190,14 +166,14 @@ Task<std::string> Connection::read_raw() {
     co_return piece;
   }
   piece.resize(piece_size);
-  const auto [error, read] = co_await socket_.async_read_some(asio::buffer(piece), as_result);
+  const auto [error, count] = co_await socket_->read_some(asio::buffer(piece));
   if (error && error != asio::error::eof) co_return fail(broken(error));
-  piece.resize(read);
+  piece.resize(count);
   co_return piece;
 }
 
 Task<> Connection::write(std::string bytes) {
-  const auto [error, written] = co_await asio::async_write(socket_, asio::buffer(bytes), as_result);
+  const error_code error = co_await socket_->write(asio::buffer(bytes));
   if (error) co_return fail(broken(error));
   co_return Result<>();
 }

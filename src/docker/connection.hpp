@@ -4,14 +4,15 @@
 // Every wait ends when the deadline does (ErrorCode::timeout) or at `close` (ErrorCode::unavailable).
 #pragma once
 
-#include <boost/asio.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "docker/engine.hpp"
+#include "net/socket.hpp"
 
 namespace entropy::docker {
 
@@ -30,14 +31,15 @@ struct Head {
   std::string api_version;
 };
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection {
  public:
-  Connection(asio::any_io_executor executor, Address address);
+  // `tls`: none for a plain connection.
+  Connection(asio::any_io_executor executor, Address address, net::TlsContext tls);
 
   // The deadline of everything from now on; it replaces the one before.
   void expires_after(Duration limit);
-  void never_expires();
-  void close();
+  void never_expires() { socket_->never_expires(); }
+  void close() { socket_->close(); }
 
   Task<> open();
   // Sends the request and reads the header of the answer.
@@ -51,24 +53,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<> write(std::string bytes);
 
  private:
-  using Socket = asio::generic::stream_protocol::socket;
   using Parser = boost::beast::http::response_parser<boost::beast::http::buffer_body>;
 
-  Task<> open_unix();
-  Task<> open_tcp();
   std::string head_of(const Request& request) const;
+  asio::awaitable<boost::system::error_code> connect();
+  // One step of the parser: takes what is there, or waits for more bytes.
+  asio::awaitable<boost::system::error_code> advance();
   Error unreachable(boost::system::error_code error) const;
   Error broken(boost::system::error_code error) const;
 
-  Socket socket_;
-  asio::ip::tcp::resolver resolver_;
-  asio::steady_timer timer_;
   Address address_;
+  net::TlsContext tls_;
+  std::shared_ptr<net::Socket> socket_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Duration limit_{0};
-  bool expired_ = false;
-  bool closed_ = false;
 };
 
 }  // namespace entropy::docker

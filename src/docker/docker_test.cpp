@@ -32,6 +32,13 @@ TEST(ParseAddress, ReadsSocketsAndHosts) {
   EXPECT_EQ(parse_address("tcp://[::1]:99").value().host, "::1");
   EXPECT_EQ(parse_address("tcp://[::1]:99").value().port, "99");
   EXPECT_EQ(parse_address("tcp://[::1]").value().port, "2375");
+  EXPECT_FALSE(host->tls);
+  const auto own = parse_address("tcp://engine?cert-path=/certs/a%20b").value();
+  EXPECT_TRUE(own.tls);
+  EXPECT_EQ(own.cert_path, "/certs/a b");
+  EXPECT_EQ(own.port, "2376");
+  EXPECT_EQ(own.text, "tcp://engine");
+  EXPECT_TRUE(parse_address("https://engine:1").value().tls);
 }
 
 TEST(ParseAddress, SaysWhatIsWrong) {
@@ -53,7 +60,8 @@ TEST(ParseAddress, SaysWhatIsWrong) {
       {"tcp://::1:2375", "port"},
       {"tcp://user@host", "no host"},
       {"tcp://host/path", "path"},
-      {"https://host", "TLS to engines is not available yet"},
+      {"tcp://host?cert-path", "cert-path=DIR"},
+      {"tcp://host?certs=/x", "cert-path=DIR"},
       {"http://host:1", "tcp://host:1"},
       {"npipe:////./pipe/docker_engine", "Windows"},
       {"ssh://host", "ssh -L"},

@@ -17,6 +17,7 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "net/tls.hpp"
 
 namespace entropy::docker {
 
@@ -171,13 +172,17 @@ class Engine {
   virtual Task<> events(std::function<void()> on_open, std::function<void(Event)> on_event) = 0;
 };
 
-// Where an engine is: "unix:///var/run/docker.sock", "tcp://host:2375". ErrorCode::invalid names what is wrong.
+// Where an engine is: "unix:///var/run/docker.sock", "tcp://host:2375"; with TLS "https://host:2376" (the system's
+// authorities) or "tcp://host:2376?cert-path=DIR" (ca.pem, and cert.pem with key.pem to be shown, as DOCKER_CERT_PATH).
+// ErrorCode::invalid names what is wrong.
 struct Address {
   enum class Kind { unix_socket, tcp } kind = Kind::unix_socket;
   std::string path;  // unix_socket
   std::string host;  // tcp
   std::string port;  // tcp
-  std::string text;  // as the user wrote it
+  std::string text;  // as the user wrote it, without what follows a "?"
+  bool tls = false;
+  std::string cert_path = {};
 };
 Result<Address> parse_address(std::string text);
 
@@ -188,6 +193,7 @@ struct EngineOptions {
   // Told of every request once its answer has begun: "GET /containers/{id}/json", and the answer's HTTP status or,
   // where none came, "unreachable", "timeout" or "protocol".
   std::function<void(const std::string& operation, const std::string& outcome)> on_request = {};
+  net::TlsContext tls = {};  // none for a plain connection
 };
 
 // The real one. Nothing is connected before the first call; the API version is negotiated then (and again after the

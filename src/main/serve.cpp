@@ -1,8 +1,10 @@
 #include "main/serve.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -27,6 +29,14 @@ using namespace std::chrono_literals;
 constexpr Duration rollback_time = 9s;  // within the ten that are promised
 constexpr std::chrono::milliseconds drain_time = 500ms;
 
+// Every connection is a file; the usual 1024 are there for programs that use select.
+void allow_many_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65'536);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // The container that we run in, by the name that Docker gives its host; empty outside of one.
 std::string own_container() {
   if (!std::filesystem::exists("/.dockerenv")) return {};
@@ -48,6 +58,7 @@ Result<control::ManagerOptions> manager_options(const cli::ManageOptions& option
   if (!id) return fail(id.error());
   made.manager_id = std::move(*id);
   made.lease = options.lease;
+  made.history = {options.history_age, options.history_bytes};
   made.rules.require_opt_in = options.require_opt_in;
   made.rules.own_container = own_container();
   if (!options.scope.empty()) {
@@ -61,23 +72,51 @@ Result<control::ManagerOptions> manager_options(const cli::ManageOptions& option
   return made;
 }
 
-Result<> add_engines(control::Manager& manager, asio::io_context& io, const std::vector<std::string>& endpoints) {
-  for (const auto& text : endpoints) {
+// With the certificates of the address, else with those of the environment.
+Result<docker::EngineOptions> engine_options(docker::Address& address, const std::string& cert_path) {
+  docker::EngineOptions made;
+  if (address.kind != docker::Address::Kind::tcp) return made;
+  if (address.cert_path.empty()) address.cert_path = cert_path;
+  if (!address.tls && address.cert_path.empty()) return made;
+  const auto files = address.cert_path.empty() ? net::TlsFiles() : net::tls_files_in(address.cert_path);
+  auto tls = net::client_tls(files);
+  if (!tls) return fail(context(concat("the engine at ", address.text), tls.error()));
+  if (!address.cert_path.empty() && files.ca.empty()) {
+    return fail(ErrorCode::invalid,
+                concat("the engine at ", address.text, ": there is no ", address.cert_path, "/ca.pem"));
+  }
+  made.tls = std::move(*tls);
+  return made;
+}
+
+Result<> add_engines(control::Manager& manager, asio::io_context& io, const cli::ManageOptions& options) {
+  for (const auto& text : options.endpoints) {
     auto address = docker::parse_address(text);
     if (!address) return fail(address.error());
-    docker::EngineOptions engine_options;
-    engine_options.on_request = [&metrics = manager.metrics(), text](const std::string& operation,
-                                                                     const std::string& outcome) {
-      metrics.engine_request(text, operation, outcome);
+    auto made = engine_options(*address, options.docker_cert_path);
+    if (!made) return fail(made.error());
+    const std::string name = address->text;
+    made->on_request = [&metrics = manager.metrics(), name](const std::string& operation, const std::string& outcome) {
+      metrics.engine_request(name, operation, outcome);
     };
-    manager.add_endpoint(text, docker::make_engine(io.get_executor(), std::move(*address), std::move(engine_options)));
+    manager.add_endpoint(name, docker::make_engine(io.get_executor(), std::move(*address), std::move(*made)));
   }
   return {};
 }
 
-api::Options api_options(const cli::ManageOptions& options, std::string token) {
+Result<api::Options> api_options(const cli::ManageOptions& options) {
   api::Options made;
-  made.token = std::move(token);
+  auto token = options.token.empty() ? api::keep_token(options.data_dir) : Result<std::string>(options.token);
+  if (!token) return fail(token.error());
+  made.token = std::move(*token);
+  auto read_token = api::keep_token(options.data_dir, api::read_token_file);
+  if (!read_token) return fail(read_token.error());
+  made.read_token = std::move(*read_token);
+  if (std::ranges::any_of(options.listen, &Address::tls)) {
+    auto tls = net::server_tls(options.tls, options.verify_clients ? net::Clients::verified : net::Clients::any);
+    if (!tls) return fail(tls.error());
+    made.tls = std::move(*tls);
+  }
   made.no_auth = options.no_auth;
   made.no_tls = options.no_tls;
   made.allow_hosts = options.allow_hosts;
@@ -94,7 +133,7 @@ void say_where(const api::Server& server) {
 // The way down: no more requests, everything rolled back, then the loop may end.
 asio::awaitable<void> shut_down(control::Manager& manager, api::Server& server, asio::io_context& io, int& exit_code) {
   const std::size_t injectors = manager.injectors().size();
-  co_await server.stop(drain_time);
+  server.drain();
   const std::size_t left = co_await manager.shut_down(rollback_time);
   if (left == 0) {
     spdlog::info("rolled back: {} injectors removed, nothing is left", injectors);
@@ -103,6 +142,7 @@ asio::awaitable<void> shut_down(control::Manager& manager, api::Server& server, 
                   injectors);
     exit_code = 1;
   }
+  co_await server.stop(drain_time);
   io.stop();
 }
 
@@ -111,8 +151,8 @@ Result<int> run(const cli::ManageOptions& options) {
   if (!data) return fail(data.error());
   auto store = store::Store::open(data->database());
   if (!store) return fail(store.error());
-  auto token = options.token.empty() ? api::keep_token(options.data_dir) : Result<std::string>(options.token);
-  if (!token) return fail(token.error());
+  auto surface = api_options(options);
+  if (!surface) return fail(surface.error());
   auto made = manager_options(options, **store);
   if (!made) return fail(made.error());
 
@@ -122,9 +162,9 @@ Result<int> run(const cli::ManageOptions& options) {
   asio::io_context io(1);
   manager = control::Manager::make(io.get_executor(), **store, clock, std::move(*made));
   if (!manager) return fail(manager.error());
-  auto added = add_engines(**manager, io, options.endpoints);
+  auto added = add_engines(**manager, io, options);
   if (!added) return fail(added.error());
-  api::Server server(io.get_executor(), **manager, api_options(options, std::move(*token)));
+  api::Server server(io.get_executor(), **manager, std::move(*surface));
   auto listening = server.listen(options.listen);
   if (!listening) return fail(listening.error());
 
@@ -145,6 +185,7 @@ Result<int> run(const cli::ManageOptions& options) {
 
 int serve(const cli::ManageOptions& options) {
   set_up_logging(options.log_format == cli::LogFormat::json, options.log_level);
+  allow_many_connections();
   const auto code = run(options);
   if (code) return *code;
   std::fprintf(stderr, "entropy: %s\n", code.error().message.c_str());

@@ -13,7 +13,7 @@ enum class Outcome { active, completed, cut_short, missed, failed };
 std::string_view to_string(Outcome outcome);  // "cut-short", ...
 
 struct FaultRecord {
-  std::uint64_t id = 0;  // grows with time; the cursor of a listing
+  std::uint64_t id = 0;
   std::string policy;
   std::string target;  // name
   std::string endpoint;
@@ -30,13 +30,19 @@ struct FaultRecord {
   bool operator==(const FaultRecord&) const = default;
 };
 
+// A place in the history, which is in the order of planned starts, and of ids among equal ones.
+struct FaultCursor {
+  Time planned_start;
+  std::uint64_t id = 0;
+};
+
 struct FaultQuery {
   std::string policy;  // empty: any
   std::string target;
   std::optional<Time> since;  // of the planned start
   std::optional<Time> until;
-  std::size_t limit = 100;   // at most 1000
-  std::uint64_t cursor = 0;  // only older than this id; 0: from the newest on
+  std::size_t limit = 100;            // at most 1000
+  std::optional<FaultCursor> cursor;  // only what is older than this one
 };
 
 }  // namespace entropy::store

@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "policy/policy.hpp"
+#include "store/audit_record.hpp"
 #include "store/fault_record.hpp"
 
 namespace entropy::store {
@@ -23,10 +24,16 @@ struct Halt {
   bool operator==(const Halt&) const = default;
 };
 
+// How much of faults and audit log is kept: whichever limit is reached first.
+struct HistoryLimits {
+  Duration age = std::chrono::days(30);  // since the planned start
+  std::uint64_t bytes = 1'000'000'000;   // of the whole database
+};
+
 class Store {
  public:
-  // Creates the file if needed; ":memory:" keeps everything in memory. A database of a newer version is refused and
-  // left untouched.
+  // Creates the file if needed; ":memory:" keeps everything in memory. A database that is damaged or of a newer version
+  // is refused and left untouched; an older one is brought up to date.
   static Result<std::unique_ptr<Store>> open(const std::string& path);
   ~Store();
 
@@ -44,12 +51,19 @@ class Store {
   Result<std::uint64_t> add_fault(const FaultRecord& record);
   // Replaces the row with the record's id.
   Result<> update_fault(const FaultRecord& record);
-  // Newest first.
+  // In the order of planned starts, newest first.
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query);
   // Rows that have not ended, as a service that died left them.
   Result<std::vector<FaultRecord>> open_faults();
-  // Keeps the newest `rows`.
-  Result<> prune_faults(std::uint64_t rows);
+  // Removes up to `rows` of each table of what is beyond the limits, the oldest first; never faults that have not
+  // ended. How many rows are gone.
+  Result<std::size_t> prune(const HistoryLimits& limits, Time now, std::size_t rows);
+
+  // The new row's id. Texts are cut at 1024 bytes.
+  Result<std::uint64_t> add_audit(const AuditRecord& record);
+  Result<> end_audit(std::uint64_t id, std::string_view path, unsigned status);
+  // Newest first.
+  Result<std::vector<AuditRecord>> audit(const AuditQuery& query);
 
  private:
   class Database;

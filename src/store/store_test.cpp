@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/text.hpp"
 #include "failure/catalogue.hpp"
@@ -134,7 +135,8 @@ TEST(Store, AnswersQueriesNewestFirst) {
   query.policy = "odd";
   query.limit = 2;
   EXPECT_THAT(windows(query), testing::ElementsAre(9, 7));
-  query.cursor = store->faults(query)->back().id;
+  const FaultRecord last = store->faults(query)->back();
+  query.cursor = FaultCursor{last.planned_start, last.id};
   EXPECT_THAT(windows(query), testing::ElementsAre(5, 3));
   FaultQuery between;
   between.since = Time(20s);
@@ -160,15 +162,86 @@ TEST(Store, ClosesAFault) {
   EXPECT_EQ(store->faults({}), std::vector<FaultRecord>{record});
 }
 
-TEST(Store, PrunesTheOldestButNeverOpenRows) {
+TEST(Store, PrunesByAgeButNeverOpenRows) {
   const auto store = *Store::open(":memory:");
   for (std::uint64_t window = 0; window < 10; ++window) {
     FaultRecord record = fault("p", window);
     record.outcome = window == 0 ? Outcome::active : Outcome::completed;
     ASSERT_TRUE(store->add_fault(record));
+    ASSERT_TRUE(store->add_audit({{"token", "here"}, "PUT", "/v1/halt", 200, record.planned_start}));
   }
-  ASSERT_TRUE(store->prune_faults(3));
+  const HistoryLimits limits{30s, 1'000'000'000};
+  EXPECT_EQ(store->prune(limits, Time(100s), 4), 4U + 4U);
+  EXPECT_EQ(store->prune(limits, Time(100s), 100), 2U + 3U);
+  EXPECT_EQ(store->prune(limits, Time(100s), 100), 0U);
   EXPECT_EQ(store->faults({})->size(), 4U);
+  EXPECT_EQ(store->audit({})->size(), 3U);
+}
+
+TEST_F(StoreFile, PrunesBySizeAndTheFileStaysBelow) {
+  const auto store = *Store::open(path());
+  const HistoryLimits limits{24h * 365, 500'000};
+  FaultRecord record = fault("p", 1);
+  record.outcome = Outcome::completed;
+  record.message = std::string(2'000, 'x');
+  for (int i = 0; i < 1000; ++i) {
+    record.planned_start += 1s;
+    ASSERT_TRUE(store->add_fault(record));
+    if (i % 16 == 0) ASSERT_TRUE(store->prune(limits, record.planned_start, 64));
+  }
+  EXPECT_LT(std::filesystem::file_size(path()), 1'000'000U);
+  FaultQuery query;
+  query.limit = 1000;
+  const auto kept = *store->faults(query);
+  EXPECT_GT(kept.size(), 100U);
+  EXPECT_EQ(kept.front().planned_start, record.planned_start);
+}
+
+TEST(Store, KeepsAnAuditLog) {
+  const auto store = *Store::open(":memory:");
+  const AuditRecord record{{"token", "127.0.0.1:9"}, "POST", "/v1/policies", 0, Time(5s)};
+  const auto id = store->add_audit(record);
+  ASSERT_TRUE(id);
+  ASSERT_TRUE(store->end_audit(*id, "/v1/policies/a", 201));
+  ASSERT_TRUE(store->add_audit({{"token", ""}, "PUT", std::string(5000, 'x'), 0, Time(6s)}));
+  AuditQuery query;
+  query.until = Time(6s);
+  AuditRecord wanted = record;
+  wanted.path = "/v1/policies/a";
+  wanted.status = 201;
+  wanted.id = *id;
+  EXPECT_EQ(store->audit(query), std::vector<AuditRecord>{wanted});
+  query = {{}, {}, 1, 0};
+  const auto newest = *store->audit(query);
+  EXPECT_EQ(newest.front().path.size(), 1024U);
+  query.cursor = newest.front().id;
+  EXPECT_EQ(store->audit(query)->front(), wanted);
+}
+
+// What is damaged is refused, byte for byte as it was.
+TEST_F(StoreFile, RefusesADamagedDatabaseUntouched) {
+  {
+    const auto store = *Store::open(path());
+    ASSERT_TRUE(store->put_policy(record_named("a")));
+    for (std::uint64_t window = 0; window < 1000; ++window) ASSERT_TRUE(store->add_fault(fault("p", window)));
+  }
+  const auto read = [&] {
+    std::ifstream file(path(), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string whole = read();
+  std::string without_policies = whole;
+  std::fill_n(without_policies.begin() + 4096, 4096, 'x');
+  for (const std::string& bytes : {std::string(10'000, 'x'), whole.substr(0, whole.size() / 2), without_policies}) {
+    std::ofstream(path(), std::ios::binary | std::ios::trunc) << bytes;
+    const auto store = Store::open(path());
+    ASSERT_FALSE(store);
+    EXPECT_THAT(store.error().message, testing::HasSubstr(path()));
+    EXPECT_THAT(store.error().message, testing::HasSubstr("damaged"));
+    EXPECT_EQ(read(), bytes);
+  }
+  std::ofstream(path(), std::ios::binary | std::ios::trunc) << whole;
+  EXPECT_TRUE(Store::open(path()));
 }
 
 }  // namespace

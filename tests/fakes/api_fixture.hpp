@@ -48,6 +48,7 @@ class RunningServer {
       std::this_thread::yield();
     }
   }
+  void drain() { server_->drain(); }  // on its thread
   void stop(std::chrono::milliseconds bound) {
     if (std::exchange(stopped_, true)) return;
     boost::asio::co_spawn(context_, server_->stop(bound), boost::asio::use_future).get();

@@ -231,12 +231,13 @@ class FakeEngine final : public docker::Engine {
     docker::Task<Output> read() override {
       while (!closed_) {
         const auto found = engine_.containers.find(id_);
-        if (found == engine_.containers.end() || found->second.container.state == "exited") break;
+        if (found == engine_.containers.end()) break;
         if (!found->second.output.empty()) {
           Output output{false, std::move(found->second.output.front())};
           found->second.output.pop_front();
           co_return output;
         }
+        if (found->second.container.state == "exited") break;
         co_await readable_->wait(std::chrono::seconds(10));
       }
       co_return fail(ErrorCode::unavailable, "the stream ended");
@@ -285,7 +286,17 @@ class FakeEngine final : public docker::Engine {
     it.container.state = "running";
     it.started_at = concat("start ", ++it.starts);
     tell("start", id);
+    if (it.container.labels.contains("entropy.injector") && it.container.labels.at("entropy.injector") == "examiner")
+      return examine(id);
     answer(it);
+  }
+  // An examiner says what it found, and ends.
+  void examine(const std::string& id) {
+    if (!injectors_answer) return;
+    containers.at(id).output.push_back(program::to_json_line(program::Examined{"userspace", ""}) + "\n");
+    asio::post(executor_, [this, id] {
+      if (containers.contains(id)) die(id);
+    });
   }
   void tell(const std::string& action, const std::string& id, std::string type = "container") {
     if (!on_event_) return;
@@ -307,7 +318,10 @@ class FakeEngine final : public docker::Engine {
   void answer(FakeContainer& it) {
     if (it.container.state != "running" || !it.attached || !injectors_answer) return;
     const program::Program* newest = nullptr;
+    bool paused = false;
     for (const auto& command : it.commands) {
+      if (std::holds_alternative<program::Pause>(command)) paused = true;
+      if (std::holds_alternative<program::Unpause>(command)) paused = false;
       if (std::holds_alternative<program::Stop>(command))
         return asio::post(executor_, [this, id = it.container.id] {
           if (containers.contains(id)) destroy(id);
@@ -315,12 +329,12 @@ class FakeEngine final : public docker::Engine {
       if (const auto* program = std::get_if<program::Program>(&command)) newest = program;
     }
     if (newest == nullptr) return;
-    program::State state{newest->revision, std::string(version), "userspace", false, true, true, {}, ""};
+    program::State state{newest->revision, std::string(version), "userspace", paused, true, true, {}, ""};
     const Time now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
     const auto held = std::exchange(it.since, {});
     for (const auto& entry : newest->entries) {
       const auto window = policy::window_at(entry.schedule, now);
-      if (!window || !policy::is_hit(entry.schedule, entry.policy, entry.target, window->index)) continue;
+      if (paused || !window || !policy::is_hit(entry.schedule, entry.policy, entry.target, window->index)) continue;
       for (const auto& failure : entry.failures) {
         const std::string name(failure::name_of(failure));
         const auto before = held.find({entry.policy, name, window->index});

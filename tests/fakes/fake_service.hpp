@@ -36,6 +36,7 @@ class FakeService final : public Service {
   std::string trouble;  // of custom images
   std::vector<OfferedFailure> offered;
   std::vector<TrialRule> trial_rules;
+  std::vector<AuditRecord> audit_records;
   HaltView halted;
 
   void emit(Event event) {
@@ -55,7 +56,7 @@ class FakeService final : public Service {
     if (found == kept.end()) return fail(ErrorCode::not_found, concat("no policy named ", entropy::quoted(name)));
     return found->second;
   }
-  Result<PolicyView> create_policy(policy::Draft draft) override {
+  Result<PolicyView> create_policy(policy::Draft draft, Caller) override {
     if (draft.policy.name.empty()) draft.policy.name = "made-up";
     if (kept.contains(draft.policy.name)) {
       return fail(ErrorCode::conflict, concat("the name ", entropy::quoted(draft.policy.name), " is taken"));
@@ -63,7 +64,8 @@ class FakeService final : public Service {
     if (halted.halted && draft.policy.running) return fail(ErrorCode::conflict, "halted: entropy resume ends that");
     return keep(std::move(draft), 1);
   }
-  Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision) override {
+  Result<Put> put_policy(std::string name, policy::Draft draft, std::optional<std::uint64_t> if_revision,
+                         Caller) override {
     const auto before = kept.find(name);
     const std::uint64_t revision = before == kept.end() ? 0 : before->second.record.revision;
     if (if_revision && *if_revision != revision) return fail(ErrorCode::precondition, "another revision");
@@ -77,14 +79,14 @@ class FakeService final : public Service {
     }
     co_return view;
   }
-  Task<> remove_policy(std::string name, bool, std::optional<std::uint64_t>) override {
+  Task<> remove_policy(std::string name, bool, std::optional<std::uint64_t>, Caller) override {
     if (!kept.contains(name)) co_return fail(ErrorCode::not_found, concat("no policy named ", entropy::quoted(name)));
     if (rollback_error) co_return fail(*rollback_error);
     kept.erase(name);
     co_return Result<>{};
   }
-  Result<PolicyView> start_policy(std::string name) override { return set_running(name, true); }
-  Task<PolicyView> stop_policy(std::string name) override {
+  Result<PolicyView> start_policy(std::string name, Caller) override { return set_running(name, true); }
+  Task<PolicyView> stop_policy(std::string name, Caller) override {
     if (rollback_error) co_return fail(*rollback_error);
     co_return set_running(name, false);
   }
@@ -96,12 +98,12 @@ class FakeService final : public Service {
   }
 
   HaltView halt_state() const override { return halted; }
-  Task<HaltView> halt(std::string reason) override {
+  Task<HaltView> halt(std::string reason, Caller) override {
     halted = {true, std::move(reason), Time(std::chrono::seconds(1))};
     if (rollback_error) co_return fail(*rollback_error);
     co_return halted;
   }
-  Result<> resume() override {
+  Result<> resume(Caller) override {
     halted = {};
     return {};
   }
@@ -124,7 +126,7 @@ class FakeService final : public Service {
     log_was_cancelled = error == boost::asio::error::operation_aborted;
     co_return Result<>{};
   }
-  Task<> act_on_injector(std::string id, InjectorAction action) override {
+  Task<> act_on_injector(std::string id, InjectorAction action, Caller) override {
     const auto view = injector(id);
     if (!view) co_return fail(view.error());
     constexpr std::array<std::string_view, 3> names = {"restart", "pause", "unpause"};
@@ -156,7 +158,7 @@ class FakeService final : public Service {
     const_cast<FakeService*>(this)->last_query = query;
     std::vector<FaultRecord> page;
     for (const auto& each : fault_records) {
-      if ((query.cursor == 0 || each.id < query.cursor) && page.size() < query.limit) page.push_back(each);
+      if ((!query.cursor || each.id < query.cursor->id) && page.size() < query.limit) page.push_back(each);
     }
     return page;
   }
@@ -165,6 +167,21 @@ class FakeService final : public Service {
   }
 
   Metrics& metrics() override { return metrics_; }
+  std::uint64_t begin_audit(AuditRecord record) override {
+    record.id = audit_records.size() + 1;
+    audit_records.push_back(std::move(record));
+    return audit_records.size();
+  }
+  void end_audit(std::uint64_t id, std::string path, unsigned status) override {
+    audit_records.at(id - 1).path = std::move(path);
+    audit_records.at(id - 1).status = status;
+  }
+  Result<std::vector<AuditRecord>> audit(const AuditQuery& query) const override {
+    std::vector<AuditRecord> page(audit_records.rbegin(), audit_records.rend());
+    std::erase_if(page, [&](const auto& each) { return query.cursor != 0 && each.id >= query.cursor; });
+    page.resize(std::min(page.size(), query.limit));
+    return page;
+  }
 
   std::vector<Event> recent_events() const override { return events; }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {

@@ -10,7 +10,7 @@ namespace {
 void check_engine_address(std::string_view input) {
   const auto address = docker::parse_address(std::string(input));
   if (!address) return;
-  require(address->text == input);
+  require(input.starts_with(address->text));
   if (address->kind == docker::Address::Kind::unix_socket) return require(address->path.starts_with('/'));
   const auto port = parse_unsigned(address->port);
   require(!address->host.empty() && port && *port >= 1 && *port <= 65535);

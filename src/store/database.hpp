@@ -1,0 +1,48 @@
+// The SQLite file: opened, checked, brought up to date; what SQLite throws becomes an Error that names the file.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/text.hpp"
+#include "store/store.hpp"
+
+namespace entropy::store {
+
+inline std::int64_t to_column(Time time) { return time.time_since_epoch().count(); }
+
+class Store::Database {
+ public:
+  // A damaged file, or one of a newer version, is refused before anything is written.
+  static Result<std::unique_ptr<Database>> open(const std::string& path);
+
+  template <class T>
+  Result<T> run(std::string_view doing, const std::function<T(SQLite::Database&)>& work) {
+    try {
+      if constexpr (std::is_void_v<T>) {
+        work(sqlite_);
+        return {};
+      } else {
+        return work(sqlite_);
+      }
+    } catch (const SQLite::Exception& e) {
+      return fail(error_of(doing, e));
+    }
+  }
+
+ private:
+  explicit Database(const std::string& path)
+      : path_(path), sqlite_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
+  Error error_of(std::string_view doing, const SQLite::Exception& exception) const;
+  Result<> check();
+  Result<> prepare();
+
+  std::string path_;
+  SQLite::Database sqlite_;
+};
+
+}  // namespace entropy::store
