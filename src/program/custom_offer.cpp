@@ -26,8 +26,11 @@ std::string text_at(const json::object& object, std::string_view key) {
 Result<failure::Parameter> parameter_of(const json::value& value) {
   const auto* object = value.if_object();
   if (object == nullptr) return wrong("a parameter is not an object");
-  failure::Parameter parameter{text_at(*object, "name"), text_at(*object, "type"), text_at(*object, "default"), false,
-                               text_at(*object, "description")};
+  failure::Parameter parameter;
+  parameter.name = text_at(*object, "name");
+  parameter.type = text_at(*object, "type");
+  parameter.default_value = text_at(*object, "default");
+  parameter.description = text_at(*object, "description");
   const auto* required = object->if_contains("required");
   parameter.required = required != nullptr && required->is_bool() && required->get_bool();
   if (parameter.name.empty()) return wrong("a parameter has no name");

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE, injector_containers, wait_until
+from conftest import PATIENCE, injector_containers, run, wait_until
 
 
 def median(values):
@@ -213,6 +213,7 @@ def test_what_tcp_felt_is_told(service, pair):
     with peer.serving("tcp-echo"):
         client = threading.Thread(target=target.net, args=("tcp-trickle", peer.ip, 9))
         client.start()
+        wait_until(lambda: "ESTAB" in run("nsenter", "-t", str(target.pid), "-n", "ss", "-tn").stdout, "it has connected")
         name = service.create("latency", selector, "-o", "delay=60ms")
         service.wait_active(name)
         # While it holds, the figures come with every answer to a lease.
