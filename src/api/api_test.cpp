@@ -157,6 +157,7 @@ TEST_F(Api, Injectors) {
                                       control::InjectorState::running,
                                       "netem",
                                       {{"slow", "latency", 4, Time(1s)}},
+                                      {},
                                       ""}};
     server.service.log_pieces = {"one\n", "two\n"};
   });
