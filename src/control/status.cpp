@@ -87,7 +87,8 @@ void describe_target(TargetState& target, const policy::Record& record, const In
                                                 std::ranges::any_of(injector->state->active, holds_here);
   if (holds) {
     target.state = "active";
-    target.effects = injector->state->effects;
+    // A custom image tells nothing of the kernel.
+    if (injector != nullptr && injector->state) target.effects = injector->state->effects;
   } else if (!runs) {
     target.state = "idle";
   } else if (!target.reason.empty()) {

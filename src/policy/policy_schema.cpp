@@ -47,16 +47,25 @@ bool needs_parameters(const failure::Kind& kind) {
   return std::ranges::any_of(kind.parameters, &failure::Parameter::required);
 }
 
+// A name with dots is an object within the object.
+void add_property(json::object& properties, std::string_view name, json::object schema) {
+  const auto dot = name.find('.');
+  if (dot == std::string_view::npos) {
+    properties[name] = std::move(schema);
+    return;
+  }
+  json::value& outer = properties[name.substr(0, dot)];
+  if (outer.is_null()) {
+    outer = {{"type", "object"}, {"additionalProperties", false}, {"properties", json::object{}}};
+  }
+  add_property(outer.at("properties").as_object(), name.substr(dot + 1), std::move(schema));
+}
+
 json::object parameters_schema(const failure::Kind& kind) {
   json::object properties;
   json::array required;
   for (const auto& each : kind.parameters) {
-    // Of a model, an object within the object, the parser knows.
-    if (const auto dot = each.name.find('.'); dot != std::string::npos) {
-      properties[each.name.substr(0, dot)] = json::object{{"type", "object"}};
-      continue;
-    }
-    properties[each.name] = described(each.description, parameter_schema(each));
+    add_property(properties, each.name, described(each.description, parameter_schema(each)));
     if (each.required) required.emplace_back(each.name);
   }
   json::object schema{{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
