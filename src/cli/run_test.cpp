@@ -187,7 +187,7 @@ TEST_F(Run, RemovesWhatAKilledRunHasLeft) {
   left.policy.name = "cut";
   left.policy.labels[std::string(run_label)] = "somebody";
   server.on_thread([&] {
-    ASSERT_TRUE(server.service.create_policy(left));
+    ASSERT_TRUE(server.service.create_policy(left, {}));
     server.service.kept.at("cut").status.phase = control::Phase::expired;
   });
   const Outcome outcome = run_with({}, {"true"});
