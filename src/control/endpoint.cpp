@@ -27,16 +27,16 @@ bool changes_container(const std::string& action) {
 
 }  // namespace
 
-Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, asio::any_io_executor executor,
+Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing,
                    std::function<void()> on_change)
     : name_(std::move(name)),
       engine_(std::move(engine)),
-      executor_(executor),
+      timing_(timing),
       on_change_(std::move(on_change)),
-      work_(executor) {}
+      work_(timing) {}
 
 asio::awaitable<void> Endpoint::run() {
-  spawn(executor_, concat("refreshing ", name_), refresh_loop());
+  spawn(timing_.executor(), concat("refreshing ", name_), refresh_loop());
   co_await follow_events();
 }
 
@@ -58,19 +58,17 @@ asio::awaitable<void> Endpoint::follow_events() {
     const auto ended = co_await engine_->events(std::move(on_open), std::move(handler));
     if (stopped_) co_return;
     set_lost(ended ? "the engine ended its event stream" : ended.error().message);
-    asio::steady_timer timer(executor_, backoff);
-    auto token = asio::as_tuple(asio::use_awaitable);
-    co_await timer.async_wait(token);
+    co_await timing_.sleep(backoff);
     backoff = std::min(backoff * 2, longest_backoff);
   }
 }
 
 asio::awaitable<void> Endpoint::refresh_loop() {
-  auto next_list = std::chrono::steady_clock::now();
+  auto next_list = timing_.elapsed();
   while (!stopped_) {
     co_await work_.wait(resync_period);
     if (stopped_) co_return;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = timing_.elapsed();
     if (list_due_ || (!lost_ && now >= next_list)) {
       list_due_ = services_due_ = false;
       next_list = now + resync_period;

@@ -26,8 +26,7 @@ struct CachedContainer {
 // One thread. Runs from `run` to `stop`; `on_change` is called whenever what it shows may have changed.
 class Endpoint {
  public:
-  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, boost::asio::any_io_executor executor,
-           std::function<void()> on_change);
+  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, std::function<void()> on_change);
 
   const std::string& name() const { return name_; }
   docker::Engine& engine() { return *engine_; }
@@ -65,7 +64,7 @@ class Endpoint {
 
   std::string name_;
   std::unique_ptr<docker::Engine> engine_;
-  boost::asio::any_io_executor executor_;
+  Timing& timing_;
   std::function<void()> on_change_;
   std::map<std::string, CachedContainer> containers_;
   std::optional<docker::EngineInfo> info_;

@@ -29,25 +29,26 @@ constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on
 
 }  // namespace
 
-Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journal& journal, Metrics& metrics,
-                       const Desired& desired, ReconcilerOptions options)
-    : executor_(executor),
+Reconciler::Reconciler(Timing& timing, const Clock& clock, Journal& journal, Metrics& metrics, const Desired& desired,
+                       ReconcilerOptions options)
+    : timing_(timing),
+      executor_(timing.executor()),
       clock_(clock),
       journal_(journal),
       metrics_(metrics),
       desired_(desired),
       options_(std::move(options)),
-      customs_({executor, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
+      customs_({timing, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
       // Revisions go on over a restart: an old answer is never taken for a new one.
       next_revision_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
-      hosts_(std::make_shared<HostNames>(executor, [this] { wake(); })),
-      work_(executor),
-      changed_(executor) {}
+      hosts_(std::make_shared<HostNames>(executor_, [this] { wake(); })),
+      work_(timing),
+      changed_(timing) {}
 
 Reconciler::~Reconciler() { hosts_->close(); }
 
 Endpoint& Reconciler::add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
-  endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), executor_, [this] { wake(); }));
+  endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), timing_, [this] { wake(); }));
   return *endpoints_.back();
 }
 

@@ -107,7 +107,7 @@ docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
     }
     wake();
   };
-  auto link = std::make_shared<InjectorLink>(executor_, options_.lease, std::move(handlers));
+  auto link = std::make_shared<InjectorLink>(timing_, options_.lease, std::move(handlers));
   Runtime& runtime = runtimes_[id];
   runtime.endpoint = where.name();
   runtime.link = link;
@@ -149,9 +149,7 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
     runtimes_.erase(action.id);
   } else {
     spdlog::warn("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), removed.error().message);
-    asio::steady_timer timer(executor_, first_backoff);
-    auto token = asio::as_tuple(asio::use_awaitable);
-    co_await timer.async_wait(token);
+    co_await timing_.sleep(first_backoff);
   }
   busy_.erase(action.target_id);
   wake();
@@ -272,7 +270,7 @@ InjectorView view_of(const ObservedInjector& injector, bool removing) {
 asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   stopped_ = true;
   work_.notify();
-  const auto deadline = std::chrono::steady_clock::now() + within;
+  const auto deadline = timing_.elapsed() + within;
   const auto running = [this] {
     std::vector<ObservedInjector> left;
     for (auto& injector : observe().injectors) {
@@ -285,10 +283,10 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   }
   co_await customs_.shut_down(within * 2 / 3);
   // Asked nicely, they roll back and end; the engine's events tell.
-  const auto patience = std::chrono::steady_clock::now() + within / 3;
-  while (!observe().injectors.empty() && std::chrono::steady_clock::now() < patience) co_await work_.wait(50ms);
+  const auto patience = timing_.elapsed() + within / 3;
+  while (!observe().injectors.empty() && timing_.elapsed() < patience) co_await work_.wait(50ms);
   for (const auto& injector : running()) {
-    if (std::chrono::steady_clock::now() > deadline) break;
+    if (timing_.elapsed() > deadline) break;
     Endpoint& where = *endpoint(injector.endpoint);
     const auto removed = co_await where.engine().remove_container(injector.id);
     if (removed || removed.error().code == ErrorCode::not_found) where.forget(injector.id);
