@@ -27,8 +27,8 @@ struct ManagerOptions {
 class Manager final : public Service {
  public:
   // Reads policies and halt from the store. The store and the clock must outlive it.
-  static Result<std::unique_ptr<Manager>> make(Timing& timing, store::Store& store,
-                                               const Clock& clock, ManagerOptions options);
+  static Result<std::unique_ptr<Manager>> make(Timing& timing, store::Store& store, const Clock& clock,
+                                               ManagerOptions options);
 
   Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
     return reconciler_.add_endpoint(std::move(name), std::move(engine));

@@ -112,6 +112,8 @@ class Reconciler {
   docker::Task<> try_create(CreateInjector action);
   docker::Task<> ensure_image(Endpoint& endpoint);
   docker::Task<std::string> create_container(Endpoint& endpoint, CreateInjector action);
+  void close_link(const std::string& id);
+  docker::Task<> discard(Endpoint& endpoint, std::string id, std::string why);
   boost::asio::awaitable<void> attach(AttachInjector action);
   docker::Task<> attach_link(Endpoint& endpoint, std::string id);
   boost::asio::awaitable<void> remove(RemoveInjector action);
