@@ -19,9 +19,7 @@ constexpr int killed = 128 + 9;
 
 }  // namespace
 
-asio::awaitable<void> CustomInjectors::pause(Duration time) {
-  co_await context_.timing.sleep(time);
-}
+asio::awaitable<void> CustomInjectors::pause(Duration time) { co_await context_.timing.sleep(time); }
 
 asio::awaitable<void> CustomInjectors::create(CustomRun run) {
   const CustomPlace place{run.endpoint, run.fault.policy, run.target_id};
@@ -200,7 +198,8 @@ asio::awaitable<void> CustomInjectors::shut_down(Duration within) {
   };
   for (const auto& custom : all()) {
     ++*under_way;
-    spawn(context_.timing.executor(), "ending a custom injector", finish_one(this, custom.endpoint, custom.id, under_way));
+    spawn(context_.timing.executor(), "ending a custom injector",
+          finish_one(this, custom.endpoint, custom.id, under_way));
   }
   while ((*under_way > 0 || on_its_way("")) && context_.timing.elapsed() < deadline) co_await pause(20ms);
 }

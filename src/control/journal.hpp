@@ -105,7 +105,7 @@ class Journal {
   std::uint64_t next_event_;
   std::list<Listener*> listeners_;
   std::map<Key, Open> open_;
-  std::vector<Open> unclaimed_;  // left open by a former service
+  std::vector<Open> unclaimed_;             // left open by a former service
   std::deque<store::FaultRecord> unsaved_;  // that have ended, oldest first
   // Windows that were seen, until `take_seen` asks; by endpoint, policy and target, and by when they began.
   std::map<std::tuple<std::string, std::string, std::string>, std::map<Time, Seen>> seen_;

@@ -17,7 +17,7 @@ namespace entropy::chaos {
 namespace {
 
 std::uint64_t first_seed = 1;
-std::uint64_t last_seed = 1000;
+std::uint64_t last_seed = ENTROPY_CHAOS_SEEDS;
 bool with_story = false;
 constexpr int most_failures = 20;
 

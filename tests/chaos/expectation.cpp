@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "fakes/plain_subject.hpp"
 #include "injector/decide.hpp"
 #include "injector/merge.hpp"
 
@@ -15,9 +16,10 @@ bool is_up(const HostContainer& it) { return it.container.state == "running" || 
 bool is_injector(const HostContainer& it) { return it.container.labels.contains("entropy.injector"); }
 bool is_protected(const HostContainer& it) { return it.container.labels.contains("entropy.protect"); }
 
-policy::Subject subject_of(const HostContainer& it) {
-  policy::Subject subject{it.container.labels, {{"name", it.container.name}}};
-  for (const auto& network : it.container.networks) subject.attributes.emplace("network", network.name);
+fakes::PlainSubject subject_of(const HostContainer& it) {
+  fakes::PlainSubject subject(it.container.labels, {{policy::Attribute::name, it.container.name}});
+  for (const auto& network : it.container.networks)
+    subject.attributes.emplace_back(policy::Attribute::network, network.name);
   return subject;
 }
 
@@ -97,10 +99,11 @@ std::string program_deviation(const program::Program& program, const Wanted& wan
 }
 
 std::string kernel_deviation(const InjectorProcess& process, Time now) {
-  std::vector<failure::Failure> failures;
-  for (const auto& due : injector::decide(process.program(), now, {false, true}).faults)
-    failures.push_back(due.failure);
-  const kernel::State state = injector::merge(failures);
+  std::vector<injector::Part> parts;
+  for (const auto& due : injector::decide(process.program(), now, {false, true}).faults) {
+    parts.push_back({due.policy, due.failure, due.resolved});
+  }
+  const kernel::State state = injector::merge(parts).value();
   if (state == process.held()) return {};
   return concat("holds '", injector::describe(process.held()), "', not '", injector::describe(state), "'");
 }

@@ -187,6 +187,25 @@ docker::Task<bool> HostClient::has_image(std::string reference) {
   return call<bool>([host = &host_, reference] { return host->images.contains(reference); });
 }
 
+docker::Task<docker::ImageDetails> HostClient::inspect_image(std::string reference) {
+  return call<docker::ImageDetails>([reference]() -> Result<docker::ImageDetails> {
+    return fail(ErrorCode::not_found, concat("No such image: ", reference));
+  });
+}
+
+docker::Task<std::vector<docker::ImageDetails>> HostClient::list_images(std::vector<std::string>) {
+  return call<std::vector<docker::ImageDetails>>([] { return std::vector<docker::ImageDetails>(); });
+}
+
+docker::Task<> HostClient::pull_image(std::string reference) {
+  return call<void>(
+      [reference]() -> Result<> { return fail(ErrorCode::unavailable, concat("no registry has ", reference)); });
+}
+
+docker::Task<std::vector<docker::SwarmService>> HostClient::list_services() {
+  return call<std::vector<docker::SwarmService>>([] { return std::vector<docker::SwarmService>(); });
+}
+
 docker::Task<> HostClient::load_image(std::string) {
   return call<void>([host = &host_] {
     host->images.insert("entropy-injector:chaos");

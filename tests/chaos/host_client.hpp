@@ -39,6 +39,10 @@ class HostClient final : public docker::Engine {
                       std::function<bool(std::string_view)> sink) override;
   docker::Task<std::unique_ptr<docker::AttachStream>> attach(std::string id) override;
   docker::Task<bool> has_image(std::string reference) override;
+  docker::Task<docker::ImageDetails> inspect_image(std::string reference) override;
+  docker::Task<std::vector<docker::ImageDetails>> list_images(std::vector<std::string> labels) override;
+  docker::Task<> pull_image(std::string reference) override;
+  docker::Task<std::vector<docker::SwarmService>> list_services() override;
   docker::Task<> load_image(std::string tar) override;
   docker::Task<> events(std::function<void()> on_open, std::function<void(docker::Event)> on_event) override;
 
