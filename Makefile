@@ -33,7 +33,7 @@ test: build ## every test: unit, kernel, end to end; then unit and kernel again 
 	@tools/build release
 	@tools/run-tests
 
-test-long: build ## what does not fit 25 minutes: everything again under ThreadSanitizer, repeated
+test-long: build ## what does not fit 25 minutes: everything again under ThreadSanitizer, repeated; 100,000 seeds of chaos
 	@tools/build release
 	@tools/run-tests --long
 

@@ -110,7 +110,7 @@ void CustomInjectors::start(const CustomAction& action) {
     const auto creating = std::ranges::count_if(busy_, [](const auto& entry) { return entry.second.creating; });
     if (creating >= static_cast<std::ptrdiff_t>(parallel_creates)) return;
     if (!occupy({make->run.endpoint, make->run.fault.policy, make->run.target_id}, true)) return;
-    return spawn(context_.executor, "creating a custom injector", create(make->run));
+    return spawn(context_.timing.executor(), "creating a custom injector", create(make->run));
   }
   const auto& [where, id] = std::visit(
       []<class A>(const A& each) -> std::pair<std::string, std::string> {
@@ -129,14 +129,14 @@ void CustomInjectors::start(const CustomAction& action) {
     if (run.followed) return;
     run.followed = true;
     run.followed_at = context_.clock.now();
-    return spawn(context_.executor, "following a custom injector", follow(where, id));
+    return spawn(context_.timing.executor(), "following a custom injector", follow(where, id));
   }
   occupy(place, false);
   if (const auto* end = std::get_if<StopCustom>(&action)) {
     spdlog::info("{}: ending custom injector {}: {}", where, container->second.container.name, end->reason);
-    spawn(context_.executor, "ending a custom injector", stop(where, id));
+    spawn(context_.timing.executor(), "ending a custom injector", stop(where, id));
   } else {
-    spawn(context_.executor, "removing a custom injector", remove(where, id));
+    spawn(context_.timing.executor(), "removing a custom injector", remove(where, id));
   }
 }
 

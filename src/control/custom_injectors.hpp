@@ -21,7 +21,7 @@ namespace entropy::control {
 class CustomInjectors {
  public:
   struct Context {
-    boost::asio::any_io_executor executor;
+    Timing& timing;
     const Clock& clock;
     Journal& journal;
     std::string manager_id;

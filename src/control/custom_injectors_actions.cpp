@@ -19,11 +19,7 @@ constexpr int killed = 128 + 9;
 
 }  // namespace
 
-asio::awaitable<void> CustomInjectors::pause(Duration time) {
-  asio::steady_timer timer(context_.executor, time);
-  auto token = asio::as_tuple(asio::use_awaitable);
-  co_await timer.async_wait(token);
-}
+asio::awaitable<void> CustomInjectors::pause(Duration time) { co_await context_.timing.sleep(time); }
 
 asio::awaitable<void> CustomInjectors::create(CustomRun run) {
   const CustomPlace place{run.endpoint, run.fault.policy, run.target_id};
@@ -83,7 +79,7 @@ docker::Task<> CustomInjectors::run_container(Endpoint& where, CustomRun run) {
   event("injector.created", *id, made);
   runs_.insert_or_assign(*id, std::move(made));
   (void)co_await where.inspect(*id);
-  spawn(context_.executor, "following a custom injector", follow(run.endpoint, *id));
+  spawn(context_.timing.executor(), "following a custom injector", follow(run.endpoint, *id));
   co_return Result<>();
 }
 
@@ -193,7 +189,7 @@ asio::awaitable<void> CustomInjectors::restart(std::string id) {
 
 asio::awaitable<void> CustomInjectors::shut_down(Duration within) {
   stopped_ = true;
-  const auto deadline = std::chrono::steady_clock::now() + within;
+  const auto deadline = context_.timing.elapsed() + within;
   auto under_way = std::make_shared<std::size_t>(0);
   auto finish_one = [](CustomInjectors* self, std::string endpoint_name, std::string id,
                        std::shared_ptr<std::size_t> count) -> asio::awaitable<void> {
@@ -202,9 +198,10 @@ asio::awaitable<void> CustomInjectors::shut_down(Duration within) {
   };
   for (const auto& custom : all()) {
     ++*under_way;
-    spawn(context_.executor, "ending a custom injector", finish_one(this, custom.endpoint, custom.id, under_way));
+    spawn(context_.timing.executor(), "ending a custom injector",
+          finish_one(this, custom.endpoint, custom.id, under_way));
   }
-  while ((*under_way > 0 || on_its_way("")) && std::chrono::steady_clock::now() < deadline) co_await pause(20ms);
+  while ((*under_way > 0 || on_its_way("")) && context_.timing.elapsed() < deadline) co_await pause(20ms);
 }
 
 }  // namespace entropy::control

@@ -15,6 +15,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr Duration resync_period = 30s;
+constexpr Duration first_backoff = 200ms;
 constexpr Duration longest_backoff = 5s;
 
 bool is_up(const std::string& state) { return state == "running" || state == "paused"; }
@@ -27,16 +28,16 @@ bool changes_container(const std::string& action) {
 
 }  // namespace
 
-Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, asio::any_io_executor executor,
+Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing,
                    std::function<void()> on_change)
     : name_(std::move(name)),
       engine_(std::move(engine)),
-      executor_(executor),
+      timing_(timing),
       on_change_(std::move(on_change)),
-      work_(executor) {}
+      work_(timing) {}
 
 asio::awaitable<void> Endpoint::run() {
-  spawn(executor_, concat("refreshing ", name_), refresh_loop());
+  spawn(timing_.executor(), concat("refreshing ", name_), refresh_loop());
   co_await follow_events();
 }
 
@@ -46,46 +47,59 @@ void Endpoint::stop() {
 }
 
 asio::awaitable<void> Endpoint::follow_events() {
-  Duration backoff = 200ms;
+  Duration backoff = first_backoff;
   while (!stopped_) {
     // Subscribed first, listed then: nothing falls between.
     std::function<void()> on_open = [this, &backoff] {
-      backoff = 200ms;
-      list_due_ = true;
+      backoff = first_backoff;
+      following_ = list_due_ = true;
       work_.notify();
     };
     std::function<void(docker::Event)> handler = [this](const docker::Event& event) { on_event(event); };
     const auto ended = co_await engine_->events(std::move(on_open), std::move(handler));
+    following_ = false;
     if (stopped_) co_return;
     set_lost(ended ? "the engine ended its event stream" : ended.error().message);
-    asio::steady_timer timer(executor_, backoff);
-    auto token = asio::as_tuple(asio::use_awaitable);
-    co_await timer.async_wait(token);
+    co_await timing_.sleep(backoff);
     backoff = std::min(backoff * 2, longest_backoff);
   }
 }
 
 asio::awaitable<void> Endpoint::refresh_loop() {
-  auto next_list = std::chrono::steady_clock::now();
+  auto next_list = timing_.elapsed();
+  Duration backoff = first_backoff;
   while (!stopped_) {
-    co_await work_.wait(resync_period);
+    const bool again = list_due_ || !dirty_.empty();  // for the engine gave no answer
+    backoff = again ? std::min(backoff * 2, longest_backoff) : first_backoff;
+    co_await work_.wait(again ? backoff : resync_period);
     if (stopped_) co_return;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = timing_.elapsed();
     if (list_due_ || (!lost_ && now >= next_list)) {
       list_due_ = services_due_ = false;
       next_list = now + resync_period;
       const auto listed = co_await list_all();
-      if (!listed) set_lost(listed.error().message);
+      if (!listed) {
+        set_lost(listed.error().message);
+        list_due_ = following_;
+      }
     }
     if (std::exchange(services_due_, false)) co_await list_services();
-    while (!dirty_.empty()) {
-      const std::string id = *dirty_.begin();
-      dirty_.erase(dirty_.begin());
-      const auto inspected = co_await inspect(id);
-      if (!inspected) spdlog::debug("{}: looking at {}: {}", name_, id.substr(0, 12), inspected.error().message);
-    }
+    co_await look_at_dirty();
     on_change_();
   }
+}
+
+asio::awaitable<void> Endpoint::look_at_dirty() {
+  std::set<std::string> again;
+  while (!dirty_.empty()) {
+    const std::string id = *dirty_.begin();
+    dirty_.erase(dirty_.begin());
+    const auto inspected = co_await inspect(id);
+    if (inspected || inspected.error().code == ErrorCode::not_found) continue;
+    spdlog::debug("{}: looking at {}: {}", name_, id.substr(0, 12), inspected.error().message);
+    again.insert(id);
+  }
+  dirty_.merge(again);
 }
 
 docker::Task<> Endpoint::list_all() {
@@ -94,12 +108,13 @@ docker::Task<> Endpoint::list_all() {
   if (info) info_ = std::move(*info);
   co_await list_services();
   std::vector<std::string> any_label;
+  const std::uint64_t asked = ++moment_;
   auto listed = co_await engine_->list_containers(true, std::move(any_label));
   if (!listed) co_return fail(listed.error());
-  take_list(std::move(*listed));
+  take_list(std::move(*listed), asked);
   if (lost_) spdlog::info("{}: connected", name_);
   lost_.reset();
-  asked_ = true;
+  known_ = asked_ = true;
   co_return Result<>();
 }
 
@@ -132,7 +147,7 @@ void Endpoint::take_services(std::vector<docker::SwarmService> services) {
   services_ = std::move(fresh);
 }
 
-void Endpoint::take_list(std::vector<docker::Container> containers) {
+void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_t asked) {
   std::map<std::string, CachedContainer> fresh;
   std::set<std::string> owners;
   for (auto& container : containers) {
@@ -152,11 +167,27 @@ void Endpoint::take_list(std::vector<docker::Container> containers) {
     if (const auto known = containers_.find(id); known != containers_.end())
       cached.started_at = known->second.started_at;
   }
+  for (const auto& [id, moment] : heard_) {
+    if (moment <= asked) continue;
+    if (const auto known = containers_.find(id); known != containers_.end()) fresh[id] = std::move(known->second);
+    dirty_.insert(id);
+  }
+  std::erase_if(heard_, [&](const auto& entry) { return entry.second <= asked && !fresh.contains(entry.first); });
   containers_ = std::move(fresh);
 }
 
+bool Endpoint::is_outdated(const std::string& id, std::uint64_t asked) const {
+  const auto heard = heard_.find(id);
+  return heard != heard_.end() && heard->second > asked;
+}
+
 docker::Task<> Endpoint::inspect(std::string id) {
+  const std::uint64_t asked = ++moment_;
   auto details = co_await engine_->inspect_container(id);
+  if (is_outdated(id, asked)) {
+    look_at(id);
+    co_return fail(ErrorCode::conflict, "it is changing");
+  }
   if (!details) {
     if (details.error().code == ErrorCode::not_found) forget(id);
     co_return fail(details.error());
@@ -166,10 +197,14 @@ docker::Task<> Endpoint::inspect(std::string id) {
   CachedContainer cached{std::move(details->container), details->started_at, false};
   cached.up = is_up(cached.container.state);
   containers_[id] = std::move(cached);
+  heard_[id] = asked;
   co_return Result<>();
 }
 
-void Endpoint::forget(const std::string& id) { containers_.erase(id); }
+void Endpoint::forget(const std::string& id) {
+  containers_.erase(id);
+  heard_[id] = ++moment_;
+}
 
 void Endpoint::look_at(const std::string& id) {
   dirty_.insert(id);
@@ -190,12 +225,14 @@ void Endpoint::on_event(const docker::Event& event) {
   }
   if (event.type != "container") return;
   if (event.action == "die") {
+    heard_[event.id] = ++moment_;
     if (const auto known = containers_.find(event.id); known != containers_.end()) known->second.up = false;
     on_change_();
   } else if (event.action == "destroy") {
     forget(event.id);
     on_change_();
   } else if (changes_container(event.action)) {
+    heard_[event.id] = ++moment_;
     look_at(event.id);
   }
 }

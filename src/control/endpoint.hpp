@@ -26,8 +26,7 @@ struct CachedContainer {
 // One thread. Runs from `run` to `stop`; `on_change` is called whenever what it shows may have changed.
 class Endpoint {
  public:
-  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, boost::asio::any_io_executor executor,
-           std::function<void()> on_change);
+  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, std::function<void()> on_change);
 
   const std::string& name() const { return name_; }
   docker::Engine& engine() { return *engine_; }
@@ -37,6 +36,8 @@ class Endpoint {
 
   // nullopt while the engine answers; before the first listing, and while it can't be reached: why.
   const std::optional<std::string>& lost() const { return lost_; }
+  // Whether it has ever been listed: before that, nothing is known of what it holds.
+  bool known() const { return known_; }
   const std::map<std::string, CachedContainer>& containers() const { return containers_; }
   // None before it has answered once; of then, while it can't be reached.
   const std::optional<docker::EngineInfo>& info() const { return info_; }
@@ -47,7 +48,8 @@ class Endpoint {
   // Whether it has answered, or failed to, at least once.
   bool asked() const { return asked_; }
 
-  // Looks at the container now; the answer is in `containers` afterwards.
+  // Looks at the container now; the answer is in `containers` afterwards. ErrorCode::conflict: something newer was
+  // heard before the answer came.
   docker::Task<> inspect(std::string id);
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
@@ -58,14 +60,16 @@ class Endpoint {
   docker::Task<> list_all();
   boost::asio::awaitable<void> list_services();
   void take_services(std::vector<docker::SwarmService> services);
+  boost::asio::awaitable<void> look_at_dirty();
   void on_event(const docker::Event& event);
   void look_at(const std::string& id);
-  void take_list(std::vector<docker::Container> containers);
+  void take_list(std::vector<docker::Container> containers, std::uint64_t asked);
+  bool is_outdated(const std::string& id, std::uint64_t asked) const;
   void set_lost(std::string why);
 
   std::string name_;
   std::unique_ptr<docker::Engine> engine_;
-  boost::asio::any_io_executor executor_;
+  Timing& timing_;
   std::function<void()> on_change_;
   std::map<std::string, CachedContainer> containers_;
   std::optional<docker::EngineInfo> info_;
@@ -73,9 +77,14 @@ class Endpoint {
   std::optional<std::string> services_error_;
   std::optional<std::string> lost_ = "the engine was not asked yet";
   std::set<std::string> dirty_;
+  // Answers may overtake each other and events: what was asked or heard last counts.
+  std::uint64_t moment_ = 0;
+  std::map<std::string, std::uint64_t> heard_;  // of which moment the newest word on a container is
   bool list_due_ = false;
   bool services_due_ = false;
   bool asked_ = false;
+  bool following_ = false;  // the event stream is open
+  bool known_ = false;
   bool stopped_ = false;
   Signal work_;
 };

@@ -10,13 +10,13 @@ namespace entropy::control {
 
 namespace asio = boost::asio;
 
-InjectorLink::InjectorLink(asio::any_io_executor executor, Duration lease, Handlers handlers)
-    : executor_(executor), lease_(lease), handlers_(std::move(handlers)), work_(executor) {}
+InjectorLink::InjectorLink(Timing& timing, Duration lease, Handlers handlers)
+    : timing_(timing), lease_(lease), handlers_(std::move(handlers)), work_(timing) {}
 
 void InjectorLink::start(std::unique_ptr<docker::AttachStream> stream) {
   stream_ = std::move(stream);
-  spawn(executor_, "reading from an injector", read_loop(shared_from_this()));
-  spawn(executor_, "writing to an injector", write_loop(shared_from_this()));
+  spawn(timing_.executor(), "reading from an injector", read_loop(shared_from_this()));
+  spawn(timing_.executor(), "writing to an injector", write_loop(shared_from_this()));
 }
 
 void InjectorLink::send(const program::Command& command) {
@@ -59,9 +59,9 @@ void InjectorLink::on_line(std::string_view line) {
 
 asio::awaitable<void> InjectorLink::write_loop(std::shared_ptr<InjectorLink> self) {
   const std::string renewal = program::encode(program::Lease{lease_}) + "\n";
-  auto next_renewal = std::chrono::steady_clock::now();
+  auto next_renewal = timing_.elapsed();
   while (!closed_) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = timing_.elapsed();
     if (now >= next_renewal) {
       next_renewal = now + renewal_period(lease_);
       queue_.push_front(renewal);
@@ -76,8 +76,7 @@ asio::awaitable<void> InjectorLink::write_loop(std::shared_ptr<InjectorLink> sel
       }
     }
     if (closed_) co_return;
-    const auto left = next_renewal - std::chrono::steady_clock::now();
-    co_await work_.wait(std::chrono::duration_cast<Duration>(left));
+    co_await work_.wait(next_renewal - timing_.elapsed());
   }
 }
 

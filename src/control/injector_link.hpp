@@ -23,7 +23,7 @@ class InjectorLink : public std::enable_shared_from_this<InjectorLink> {
     std::function<void(std::string why)> on_closed;
   };
 
-  InjectorLink(boost::asio::any_io_executor executor, Duration lease, Handlers handlers);
+  InjectorLink(Timing& timing, Duration lease, Handlers handlers);
 
   static Duration renewal_period(Duration lease) { return lease / 6; }
 
@@ -39,7 +39,7 @@ class InjectorLink : public std::enable_shared_from_this<InjectorLink> {
   void on_line(std::string_view line);
   void ended(std::string why);
 
-  boost::asio::any_io_executor executor_;
+  Timing& timing_;
   Duration lease_;
   Handlers handlers_;
   std::unique_ptr<docker::AttachStream> stream_;

@@ -14,6 +14,7 @@ constexpr std::size_t most_recent_events = 10'000;
 constexpr unsigned prune_every = 64;     // rows added
 constexpr std::size_t prune_rows = 256;  // at a time: it goes faster than rows are added
 constexpr std::size_t prune_at_start = 10'000;
+constexpr std::size_t most_unsaved_rows = 10'000;
 
 void log_failure(const Result<>& result) {
   if (!result) spdlog::error("history: {}", result.error().message);
@@ -63,10 +64,21 @@ Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics, stor
   if (!open) spdlog::error("history: {}", open.error().message);
   for (const auto& record : open.value_or(std::vector<store::FaultRecord>())) {
     unclaimed_.push_back({record, clock.now(), {}, true});
-    seen_[{record.endpoint, record.policy, record.target}][record.window] = Seen::held;
   }
+  recall_windows();
   prune(prune_at_start);
   metrics_.before_collecting([this] { count_running(); });
+}
+
+// What a former service saw of windows that are not accounted for yet.
+void Journal::recall_windows() {
+  const auto recent = store_.faults_ending_after(clock_.now() - std::chrono::seconds(5));
+  if (!recent) return log_failure(fail(recent.error()));
+  for (const auto& record : *recent) {
+    if (record.outcome == store::Outcome::missed) continue;
+    Seen& seen = seen_[{record.endpoint, record.policy, record.target}][record.planned_start];
+    seen = std::max(seen, record.outcome == store::Outcome::failed ? Seen::failure : Seen::held);
+  }
 }
 
 void Journal::prune(std::size_t rows) {
@@ -121,7 +133,7 @@ Journal::Key Journal::key_of(const Source& source, const program::Fault& fault) 
 // A hit counts at once. A failure may still come to hold in the same window: that is known when the window is over,
 // which one without an end never is.
 void Journal::note_window(const std::string& endpoint, const program::Fault& fault, Seen seen) {
-  Seen& before = seen_[{endpoint, fault.policy, fault.target}][fault.window];
+  Seen& before = seen_[{endpoint, fault.policy, fault.target}][fault.planned_start];
   if (seen <= before) return;
   before = seen;
   if (seen == Seen::held) metrics_.window(fault.policy, WindowOutcome::hit);
@@ -188,13 +200,31 @@ void Journal::finish(store::FaultRecord record, Time ended, store::Outcome outco
   record.ended = ended;
   record.outcome = outcome;
   record.message = message;
-  if (record.id != 0) log_failure(store_.update_fault(record));
+  save(record);
   data["ended"] = to_rfc3339(ended);
   data["outcome"] = std::string(to_string(outcome));
   data["packets"] = record.packets;
   if (!record.measured.empty()) data["measured"] = boost::json::parse(record.measured);
   if (!message.empty()) data["message"] = message;
   fault_event(outcome == store::Outcome::failed ? "fault.failed" : "fault.ended", record, std::move(data));
+}
+
+// What a full disk refuses waits for better times, and is shown as it is meanwhile.
+void Journal::save(const store::FaultRecord& record) {
+  unsaved_.push_back(record);
+  while (!unsaved_.empty()) {
+    const auto& next = unsaved_.front();
+    Result<> saved;
+    if (next.id != 0) {
+      saved = store_.update_fault(next);
+    } else if (const auto id = store_.add_fault(next); !id) {
+      saved = fail(id.error());
+    }
+    log_failure(saved);
+    if (!saved) break;
+    unsaved_.pop_front();
+  }
+  if (unsaved_.size() > most_unsaved_rows) unsaved_.pop_front();
 }
 
 void Journal::measured(Open& entry, const program::Measured& measured) {
@@ -236,6 +266,9 @@ void Journal::progress(const Source& source, const std::vector<program::Progress
 }
 
 store::FaultRecord Journal::up_to_date(store::FaultRecord record) const {
+  for (const auto& unsaved : unsaved_) {
+    if (unsaved.id == record.id) return unsaved;
+  }
   const auto from = [&](std::uint64_t window) {
     return open_.lower_bound({record.endpoint, record.policy, record.target, record.failure, window, ""});
   };
@@ -328,13 +361,13 @@ void Journal::missed(const std::string& endpoint, const std::string& policy, con
 }
 
 Journal::Seen Journal::take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
-                                 std::uint64_t window) {
+                                 Time begin) {
   const auto found = seen_.find({endpoint, policy, target});
   if (found == seen_.end()) return Seen::nothing;
   auto& windows = found->second;
-  const auto at = windows.find(window);
+  const auto at = windows.find(begin);
   const Seen seen = at == windows.end() ? Seen::nothing : at->second;
-  windows.erase(windows.begin(), windows.upper_bound(window));
+  windows.erase(windows.begin(), windows.upper_bound(begin));
   if (windows.empty()) seen_.erase(found);
   return seen;
 }

@@ -57,11 +57,10 @@ class Journal {
   std::uint64_t begin_audit(AuditRecord record);
   void end_audit(std::uint64_t id, const std::string& path, unsigned status);
 
-  // What was seen of this window's faults: `held`, though it be one of several. Windows are asked for in their order,
-  // once: this one and those before it are forgotten.
+  // What was seen of the faults of the window that began then: `held`, though it be one of several. Windows are asked
+  // for in their order, once: this one and those before it are forgotten.
   enum class Seen { nothing, failure, held };
-  Seen take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,
-                 std::uint64_t window);
+  Seen take_seen(const std::string& endpoint, const std::string& policy, const std::string& target, Time begin);
   std::uint64_t missed_count(const std::string& policy) const;
   void forget_policy(const std::string& policy);
 
@@ -85,6 +84,8 @@ class Journal {
              boost::json::object data = {});
   void finish(store::FaultRecord record, Time ended, store::Outcome outcome, const std::string& message,
               boost::json::object data = {});
+  void recall_windows();
+  void save(const store::FaultRecord& record);
   void measured(Open& entry, const program::Measured& measured);
   void count_time(Open& entry, Time until);
   void count_packets(Open& entry, const program::Measured& measured);
@@ -104,9 +105,10 @@ class Journal {
   std::uint64_t next_event_;
   std::list<Listener*> listeners_;
   std::map<Key, Open> open_;
-  std::vector<Open> unclaimed_;  // left open by a former service
-  // Windows that were seen, until `take_seen` asks; by endpoint, policy and target.
-  std::map<std::tuple<std::string, std::string, std::string>, std::map<std::uint64_t, Seen>> seen_;
+  std::vector<Open> unclaimed_;             // left open by a former service
+  std::deque<store::FaultRecord> unsaved_;  // that have ended, oldest first
+  // Windows that were seen, until `take_seen` asks; by endpoint, policy and target, and by when they began.
+  std::map<std::tuple<std::string, std::string, std::string>, std::map<Time, Seen>> seen_;
   std::map<std::string, std::uint64_t> missed_;
 };
 

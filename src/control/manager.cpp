@@ -34,20 +34,21 @@ std::unexpected<Error> is_halted() {
 
 }  // namespace
 
-Manager::Manager(asio::any_io_executor executor, store::Store& store, const Clock& clock, ManagerOptions options)
-    : executor_(executor),
+Manager::Manager(Timing& timing, store::Store& store, const Clock& clock, ManagerOptions options)
+    : timing_(timing),
+      executor_(timing.executor()),
       store_(store),
       clock_(clock),
       options_(options),
       journal_(store, clock, metrics_, options.history),
-      reconciler_(executor, clock, journal_, metrics_, desired_,
+      reconciler_(timing, clock, journal_, metrics_, desired_,
                   ReconcilerOptions{options.manager_id, options.lease, std::move(options.image)}) {
   desired_.rules = options_.rules;
 }
 
-Result<std::unique_ptr<Manager>> Manager::make(asio::any_io_executor executor, store::Store& store, const Clock& clock,
+Result<std::unique_ptr<Manager>> Manager::make(Timing& timing, store::Store& store, const Clock& clock,
                                                ManagerOptions options) {
-  std::unique_ptr<Manager> manager(new Manager(executor, store, clock, std::move(options)));
+  std::unique_ptr<Manager> manager(new Manager(timing, store, clock, std::move(options)));
   auto policies = store.policies();
   if (!policies) return fail(policies.error());
   manager->desired_.policies = std::move(*policies);
@@ -232,17 +233,17 @@ Task<PolicyView> Manager::stop_policy(std::string name, Caller by) {
 
 // An empty name waits for everything.
 Task<> Manager::wait_clean(std::string policy) {
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = timing_.elapsed();
   const auto deadline = began + rollback_time;
   bool had_to_wait = false;  // there was something to roll back
   while (true) {
     const auto left = reconciler_.not_clean(policy);
-    const auto now = std::chrono::steady_clock::now();
-    if (!left && had_to_wait) metrics_.rolled_back(std::chrono::duration_cast<Duration>(now - began));
+    const auto now = timing_.elapsed();
+    if (!left && had_to_wait) metrics_.rolled_back(now - began);
     if (!left) co_return Result<>();
     had_to_wait = true;
     if (left->out_of_reach || now >= deadline) co_return fail(ErrorCode::unavailable, left->why);
-    co_await reconciler_.changed().wait_next(std::chrono::duration_cast<Duration>(deadline - now));
+    co_await reconciler_.changed().wait_next(deadline - now);
   }
 }
 

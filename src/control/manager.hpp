@@ -27,8 +27,8 @@ struct ManagerOptions {
 class Manager final : public Service {
  public:
   // Reads policies and halt from the store. The store and the clock must outlive it.
-  static Result<std::unique_ptr<Manager>> make(boost::asio::any_io_executor executor, store::Store& store,
-                                               const Clock& clock, ManagerOptions options);
+  static Result<std::unique_ptr<Manager>> make(Timing& timing, store::Store& store, const Clock& clock,
+                                               ManagerOptions options);
 
   Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
     return reconciler_.add_endpoint(std::move(name), std::move(engine));
@@ -77,7 +77,7 @@ class Manager final : public Service {
   }
 
  private:
-  Manager(boost::asio::any_io_executor executor, store::Store& store, const Clock& clock, ManagerOptions options);
+  Manager(Timing& timing, store::Store& store, const Clock& clock, ManagerOptions options);
 
   policy::Record* find(std::string_view name);
   const policy::Record* find(std::string_view name) const;
@@ -92,6 +92,7 @@ class Manager final : public Service {
   void tell(std::string type, std::string_view policy, const Caller& by, boost::json::object data = {});
   std::string free_name();
 
+  Timing& timing_;
   boost::asio::any_io_executor executor_;
   store::Store& store_;
   const Clock& clock_;

@@ -12,10 +12,10 @@ namespace entropy::control {
 
 Task<PolicyView> Manager::settled(std::string name) {
   constexpr Duration longest = std::chrono::seconds(3);
-  const auto deadline = std::chrono::steady_clock::now() + longest;
+  const auto deadline = timing_.elapsed() + longest;
   while (true) {
     auto view = view_now(name);
-    const auto left = deadline - std::chrono::steady_clock::now();
+    const auto left = deadline - timing_.elapsed();
     if (!view || !view->record.policy.custom || left <= Duration::zero()) co_return view;
     const Observed observed = reconciler_.observe();
     const Plan plan = control::plan(desired_, observed, clock_.now());

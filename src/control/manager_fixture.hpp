@@ -30,7 +30,7 @@ class ManagerTest : public testing::Test {
     ManagerOptions options;
     options.manager_id = "m1";
     options.image = {"entropy-injector:x", "tar"};
-    manager_ = *Manager::make(io_.get_executor(), *store_, clock_, std::move(options));
+    manager_ = *Manager::make(timing_, *store_, clock_, std::move(options));
     manager_->add_endpoint("fake", std::move(fake));
     spawn(io_.get_executor(), "the manager", manager_->run());
     until([&] { return manager_->endpoints().front().up; });
@@ -69,6 +69,7 @@ class ManagerTest : public testing::Test {
   }
 
   asio::io_context io_;
+  SystemTiming timing_{io_.get_executor()};
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = *store::Store::open(":memory:");
   fakes::FakeEngine* engine_ = nullptr;

@@ -99,8 +99,8 @@ Task<> Manager::act_on_injector(std::string id, InjectorAction action, Caller by
   }
   const bool pause = action == InjectorAction::pause;
   reconciler_.pause(view->id, pause);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (std::chrono::steady_clock::now() < deadline) {
+  const auto deadline = timing_.elapsed() + std::chrono::seconds(5);
+  while (timing_.elapsed() < deadline) {
     const auto now = injector(view->id);
     if (!now) co_return fail(now.error());
     if ((now->state == InjectorState::paused) == pause) co_return Result<>();

@@ -163,7 +163,7 @@ TEST_F(JournalMetrics, AWindowIsHitOnceWhateverHappensInIt) {
   other.failure = "latency";
   journal_->started(source_, {other, ""});
   EXPECT_EQ(windows("hit"), 1);
-  EXPECT_EQ(journal_->take_seen("local", "p", "db", 0), Journal::Seen::held);
+  EXPECT_EQ(journal_->take_seen("local", "p", "db", fault().planned_start), Journal::Seen::held);
   EXPECT_EQ(windows("failed"), 0);
 }
 

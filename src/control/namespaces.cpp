@@ -1,5 +1,7 @@
 #include "control/namespaces.hpp"
 
+#include <algorithm>
+
 namespace entropy::control {
 namespace {
 
@@ -25,12 +27,16 @@ void Index::add_guests() {
   if (!guests.empty()) {
     for (const auto& each : observed_->containers) by_name.emplace(Key(each.endpoint, each.container.name), &each);
   }
+  Table<const ObservedContainer*> orphans;
   for (const auto* guest : guests) {
     const auto whom = std::string_view(guest->container.network_mode).substr(joined.size());
     const auto* owner = find(guest->endpoint, whom);
     const auto named = by_name.find(Key(guest->endpoint, whom));
     if (owner == nullptr && named != by_name.end()) owner = named->second;
-    if (owner == nullptr || owner == guest) continue;
+    // An owner that is gone leaves the namespace to those who joined it: the first stands for all.
+    if (owner == nullptr)
+      owner = orphans.emplace(Key(guest->endpoint, guest->container.network_mode), guest).first->second;
+    if (owner == guest) continue;
     owners_.emplace(guest, owner);
     guests_[owner].push_back(guest);
   }

@@ -48,6 +48,7 @@ struct ObservedInjector {
   std::string target_id;       // the owner of the network namespace
   std::string target_started;  // the start of it that this injector belongs to
   bool running = false;
+  bool created = false;  // and not started yet
   bool other_version = false;
   bool attached = false;
   bool silent = false;              // has not answered to its program in time

@@ -29,25 +29,26 @@ constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on
 
 }  // namespace
 
-Reconciler::Reconciler(asio::any_io_executor executor, const Clock& clock, Journal& journal, Metrics& metrics,
-                       const Desired& desired, ReconcilerOptions options)
-    : executor_(executor),
+Reconciler::Reconciler(Timing& timing, const Clock& clock, Journal& journal, Metrics& metrics, const Desired& desired,
+                       ReconcilerOptions options)
+    : timing_(timing),
+      executor_(timing.executor()),
       clock_(clock),
       journal_(journal),
       metrics_(metrics),
       desired_(desired),
       options_(std::move(options)),
-      customs_({executor, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
+      customs_({timing, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
       // Revisions go on over a restart: an old answer is never taken for a new one.
       next_revision_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
-      hosts_(std::make_shared<HostNames>(executor, [this] { wake(); })),
-      work_(executor),
-      changed_(executor) {}
+      hosts_(std::make_shared<HostNames>(executor_, [this] { wake(); })),
+      work_(timing),
+      changed_(timing) {}
 
 Reconciler::~Reconciler() { hosts_->close(); }
 
 Endpoint& Reconciler::add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
-  endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), executor_, [this] { wake(); }));
+  endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), timing_, [this] { wake(); }));
   return *endpoints_.back();
 }
 
@@ -108,6 +109,8 @@ void Reconciler::note_needs(const Plan& plan, Time now) {
     needed[make->target_id] = known == needed_since_.end() ? now : known->second;
   }
   needed_since_ = std::move(needed);
+  // What could not be made is of no interest once it is there or nobody needs it.
+  std::erase_if(failures_, [&](const auto& entry) { return !needed_since_.contains(entry.first); });
 }
 
 Observed Reconciler::observe() const {
@@ -128,6 +131,7 @@ Observed Reconciler::observe() const {
       }
       ObservedInjector injector = injector_from(endpoint->name(), cached.container);
       injector.running = cached.up;
+      injector.created = !cached.up && cached.container.state == "created";
       if (const auto found = runtimes_.find(id); found != runtimes_.end())
         found->second.show(injector, now, answer_time);
       observed.injectors.push_back(std::move(injector));
@@ -199,7 +203,7 @@ void Reconciler::notice_silence(Time now) {
     const auto container = known.find(id);
     const bool frozen = container != known.end() && container->second.container.state == "paused";
     if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
-    if (!frozen && now < runtime.heard_at + silence_limit()) continue;
+    if (!frozen && now < runtime.quiet_since() + silence_limit()) continue;
     runtime.silent = true;
     if (runtime.state) runtime.state->active.clear();
     journal_.gone(id, "the injector does not answer; the kernel let its rules expire");
@@ -255,7 +259,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
   if (window && window->index < accounted.next) return;  // the only one, accounted already
   for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
     accounted.next = window->index + 1;
-    const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->index);
+    const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->begin);
     if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
     if (seen != Journal::Seen::nothing) continue;
     const bool takes_part = is_picked(picks_, record.policy, name, window->index);
@@ -293,7 +297,7 @@ Duration Reconciler::until_next_pass(Time now) const {
   for (const auto& [target, failure] : failures_) next = std::min(next, std::max(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
     if (runtime.awaits_answer()) next = std::min(next, runtime.sent_at + answer_time);
-    if (runtime.link && !runtime.silent) next = std::min(next, runtime.heard_at + silence_limit());
+    if (runtime.link && !runtime.silent) next = std::min(next, runtime.quiet_since() + silence_limit());
     if (!runtime.link && runtime.state && !runtime.state->active.empty()) next = std::min(next, lapse_of(runtime));
   }
   return std::max<Duration>(next - now, 1ms);
@@ -333,8 +337,16 @@ std::optional<Reconciler::NotClean> Reconciler::not_clean(std::string_view polic
         any ? !busy.policies.empty() : std::ranges::find(busy.policies, policy) != busy.policies.end();
     if (brings_it) return NotClean{concat("an injector for ", target.substr(0, 12), " is on its way")};
   }
+  for (const auto& each : endpoints_) {
+    if (each->known()) continue;
+    // A former service may have left injectors there that hold something.
+    return NotClean{concat(each->name(), " can't be asked: ", each->lost().value_or("")), each->asked()};
+  }
   for (const auto& injector : observed.injectors) {
-    if (!injector.running) continue;
+    const auto busy = busy_.find(injector.target_id);
+    const bool creating = busy != busy_.end() && busy->second.doing == Busy::Doing::creating;
+    // What a dead service has created it may have asked to start as well.
+    if (!injector.running && (!injector.created || creating)) continue;
     const bool known = injector.attached && injector.sent_revision != 0 && injector.state.has_value();
     const bool answered = known && injector.state->revision == injector.sent_revision;
     const bool wanted = std::ranges::any_of(injector.sent, concerns);

@@ -35,8 +35,8 @@ struct ReconcilerOptions {
 class Reconciler {
  public:
   // `desired` is read at every pass and belongs to the owner.
-  Reconciler(boost::asio::any_io_executor executor, const Clock& clock, Journal& journal, Metrics& metrics,
-             const Desired& desired, ReconcilerOptions options);
+  Reconciler(Timing& timing, const Clock& clock, Journal& journal, Metrics& metrics, const Desired& desired,
+             ReconcilerOptions options);
   ~Reconciler();
 
   Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine);
@@ -112,6 +112,8 @@ class Reconciler {
   docker::Task<> try_create(CreateInjector action);
   docker::Task<> ensure_image(Endpoint& endpoint);
   docker::Task<std::string> create_container(Endpoint& endpoint, CreateInjector action);
+  void close_link(const std::string& id);
+  docker::Task<> discard(Endpoint& endpoint, std::string id, std::string why);
   boost::asio::awaitable<void> attach(AttachInjector action);
   docker::Task<> attach_link(Endpoint& endpoint, std::string id);
   boost::asio::awaitable<void> remove(RemoveInjector action);
@@ -121,6 +123,7 @@ class Reconciler {
   void note_failure(const std::string& target_id, const std::string& target_name, const Error& error);
   void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
 
+  Timing& timing_;
   boost::asio::any_io_executor executor_;
   const Clock& clock_;
   Journal& journal_;

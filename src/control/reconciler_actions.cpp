@@ -60,15 +60,41 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
     ready = co_await where.engine().start_container(*id);
   }
   if (!ready) {
-    // Never started: nothing to roll back, and nothing else to do if this fails too (the next pass sees it).
-    (void)co_await where.engine().remove_container(*id);
-    runtimes_.erase(*id);
-    where.forget(*id);
+    // It may run for all we know, with its program.
+    (void)co_await discard(where, *id, "it could not be started in order");
     co_return fail(ready.error());
   }
-  runtimes_[*id].heard_at = clock_.now();
-  const auto seen = co_await where.inspect(*id);
+  runtimes_[*id].connected_at = clock_.now();
+  // Until it is seen to run, its target stays busy: else nobody would ask it whether it is clean.
+  auto seen = co_await where.inspect(*id);
+  while (!seen && seen.error().code != ErrorCode::not_found && !stopped_) {
+    co_await timing_.sleep(first_backoff);
+    seen = co_await where.inspect(*id);
+  }
   if (seen) injector_event("injector.created", action.endpoint, *id, "");
+  co_return Result<>();
+}
+
+void Reconciler::close_link(const std::string& id) {
+  const auto found = runtimes_.find(id);
+  if (found == runtimes_.end() || !found->second.link) return;
+  found->second.link->close();
+  found->second.link.reset();
+  found->second.sent_revision = 0;
+}
+
+// Until the engine says that it is gone: as long, its target is busy, and nobody is told that all is clean.
+docker::Task<> Reconciler::discard(Endpoint& where, std::string id, std::string why) {
+  close_link(id);
+  while (!stopped_) {
+    const auto removed = co_await where.engine().remove_container(id);
+    if (removed || removed.error().code == ErrorCode::not_found) break;
+    spdlog::warn("{}: removing injector {}: {}", where.name(), id.substr(0, 12), removed.error().message);
+    co_await timing_.sleep(first_backoff);
+  }
+  journal_.gone(id, why);
+  where.forget(id);
+  runtimes_.erase(id);
   co_return Result<>();
 }
 
@@ -107,12 +133,12 @@ docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
     }
     wake();
   };
-  auto link = std::make_shared<InjectorLink>(executor_, options_.lease, std::move(handlers));
+  auto link = std::make_shared<InjectorLink>(timing_, options_.lease, std::move(handlers));
   Runtime& runtime = runtimes_[id];
   runtime.endpoint = where.name();
   runtime.link = link;
   runtime.sent_revision = 0;
-  runtime.heard_at = clock_.now();
+  runtime.connected_at = clock_.now();
   link->start(std::move(*stream));
   co_return Result<>();
 }
@@ -126,8 +152,7 @@ asio::awaitable<void> Reconciler::attach(AttachInjector action) {
   if (!attached) {
     spdlog::warn("{}: attaching to injector {}: {}; replacing it", action.endpoint, action.id.substr(0, 12),
                  attached.error().message);
-    const auto removed = co_await where.engine().remove_container(action.id);
-    if (!removed) note_failure(target_id, "its target", removed.error());
+    (void)co_await discard(where, action.id, "it could not be attached to");
   }
   busy_.erase(target_id);
   wake();
@@ -136,9 +161,7 @@ asio::awaitable<void> Reconciler::attach(AttachInjector action) {
 asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
   spdlog::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
-  if (const auto found = runtimes_.find(action.id); found != runtimes_.end() && found->second.link) {
-    found->second.link->close();
-  }
+  close_link(action.id);
   const auto removed = co_await where.engine().remove_container(action.id);
   if (removed || removed.error().code == ErrorCode::not_found) {
     const auto known = runtimes_.find(action.id);
@@ -149,9 +172,7 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
     runtimes_.erase(action.id);
   } else {
     spdlog::warn("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), removed.error().message);
-    asio::steady_timer timer(executor_, first_backoff);
-    auto token = asio::as_tuple(asio::use_awaitable);
-    co_await timer.async_wait(token);
+    co_await timing_.sleep(first_backoff);
   }
   busy_.erase(action.target_id);
   wake();
@@ -272,7 +293,7 @@ InjectorView view_of(const ObservedInjector& injector, bool removing) {
 asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   stopped_ = true;
   work_.notify();
-  const auto deadline = std::chrono::steady_clock::now() + within;
+  const auto deadline = timing_.elapsed() + within;
   const auto running = [this] {
     std::vector<ObservedInjector> left;
     for (auto& injector : observe().injectors) {
@@ -285,10 +306,10 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   }
   co_await customs_.shut_down(within * 2 / 3);
   // Asked nicely, they roll back and end; the engine's events tell.
-  const auto patience = std::chrono::steady_clock::now() + within / 3;
-  while (!observe().injectors.empty() && std::chrono::steady_clock::now() < patience) co_await work_.wait(50ms);
+  const auto patience = timing_.elapsed() + within / 3;
+  while (!observe().injectors.empty() && timing_.elapsed() < patience) co_await work_.wait(50ms);
   for (const auto& injector : running()) {
-    if (std::chrono::steady_clock::now() > deadline) break;
+    if (timing_.elapsed() > deadline) break;
     Endpoint& where = *endpoint(injector.endpoint);
     const auto removed = co_await where.engine().remove_container(injector.id);
     if (removed || removed.error().code == ErrorCode::not_found) where.forget(injector.id);

@@ -1,6 +1,7 @@
 // What the reconciler knows of one injector besides what the engine says; of use to reconciler*.cpp only.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,12 +18,14 @@ struct Reconciler::Runtime {
   std::uint64_t sent_revision = 0;
   std::vector<program::Entry> sent;
   Time sent_at{};
-  Time heard_at{};      // of the last report, or the beginning of the connection
+  Time connected_at{};
+  Time heard_at{};      // of the last report
   bool silent = false;  // no report in time; what it held last is not counted on any more
   std::optional<program::State> state;
   std::optional<Time> needed_since;  // until it is ready for the first time
   bool at_work = false;              // made by this service, or given a policy by it
 
+  Time quiet_since() const { return std::max(connected_at, heard_at); }
   bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }
 
   void show(ObservedInjector& injector, Time now, Duration answer_time) const {

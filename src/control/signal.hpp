@@ -1,22 +1,16 @@
 // Waiting in a coroutine until somebody says that something changed.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <chrono>
 #include <list>
 
-#include "base/units.hpp"
+#include "control/timing.hpp"
 
 namespace entropy::control {
 
 // One thread. Every waiter wakes at `notify`, or when its time is over.
 class Signal {
  public:
-  explicit Signal(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  explicit Signal(Timing& timing) : timing_(timing) {}
 
   void notify() {
     pending_ = true;
@@ -34,15 +28,14 @@ class Signal {
 
  private:
   boost::asio::awaitable<void> sleep(Duration longest) {
-    boost::asio::steady_timer timer(executor_, longest);
-    const auto place = waiters_.insert(waiters_.end(), &timer);
-    auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
-    co_await timer.async_wait(token);
+    const auto timer = timing_.timer(longest);
+    const auto place = waiters_.insert(waiters_.end(), timer.get());
+    co_await timer->wait();
     waiters_.erase(place);
   }
 
-  boost::asio::any_io_executor executor_;
-  std::list<boost::asio::steady_timer*> waiters_;
+  Timing& timing_;
+  std::list<Timer*> waiters_;
   bool pending_ = false;
 };
 

@@ -160,7 +160,8 @@ Result<int> run(const cli::ManageOptions& options) {
   // Outlives the context: coroutines that are destroyed with it may still refer to the manager.
   Result<std::unique_ptr<control::Manager>> manager;
   asio::io_context io(1);
-  manager = control::Manager::make(io.get_executor(), **store, clock, std::move(*made));
+  control::SystemTiming timing(io.get_executor());
+  manager = control::Manager::make(timing, **store, clock, std::move(*made));
   if (!manager) return fail(manager.error());
   auto added = add_engines(**manager, io, options);
   if (!added) return fail(added.error());

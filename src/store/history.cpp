@@ -134,6 +134,18 @@ Result<std::vector<FaultRecord>> Store::open_faults() {
   });
 }
 
+Result<std::vector<FaultRecord>> Store::faults_ending_after(Time time) {
+  return database_->run<std::vector<FaultRecord>>("reading recent faults", [&](SQLite::Database& db) {
+    SQLite::Statement statement(db, concat(fault_columns,
+                                           "WHERE id > (SELECT MAX(id) FROM fault) - 100000 AND "
+                                           "(planned_end IS NULL OR planned_end > :time) ORDER BY id"));
+    statement.bind(":time", to_column(time));
+    std::vector<FaultRecord> records;
+    while (statement.executeStep()) records.push_back(read_fault(statement));
+    return records;
+  });
+}
+
 Result<std::size_t> Store::prune(const HistoryLimits& limits, Time now, std::size_t rows) {
   return database_->run<std::size_t>("pruning the history", [&](SQLite::Database& db) {
     const auto pages =

@@ -55,6 +55,8 @@ class Store {
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query);
   // Rows that have not ended, as a service that died left them.
   Result<std::vector<FaultRecord>> open_faults();
+  // The newest rows whose windows end after `time`, oldest first; at most 100,000 rows are looked at.
+  Result<std::vector<FaultRecord>> faults_ending_after(Time time);
   // Removes up to `rows` of each table of what is beyond the limits, the oldest first; never faults that have not
   // ended. How many rows are gone.
   Result<std::size_t> prune(const HistoryLimits& limits, Time now, std::size_t rows);

@@ -37,7 +37,7 @@ struct FakeContainer {
 
 class FakeEngine final : public docker::Engine {
  public:
-  explicit FakeEngine(asio::any_io_executor executor) : executor_(executor), events_end_(executor) {}
+  explicit FakeEngine(asio::any_io_executor executor) : executor_(executor), timing_(executor), events_end_(timing_) {}
 
   // What a test does to it.
   std::string run_container(std::string name, std::map<std::string, std::string> labels) {
@@ -224,7 +224,7 @@ class FakeEngine final : public docker::Engine {
    public:
     Stream(FakeEngine& engine, std::string id) : engine_(engine), id_(std::move(id)) {
       FakeContainer& it = engine_.containers.at(id_);
-      it.readable = std::make_shared<control::Signal>(engine_.executor_);
+      it.readable = std::make_shared<control::Signal>(engine_.timing_);
       it.attached = true;
       readable_ = it.readable;
     }
@@ -349,6 +349,7 @@ class FakeEngine final : public docker::Engine {
   }
 
   asio::any_io_executor executor_;
+  control::SystemTiming timing_;
   control::Signal events_end_;
   std::function<void(docker::Event)> on_event_;
   int next_id_ = 0;

@@ -1,0 +1,245 @@
+#include "chaos/storm.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace entropy::chaos {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration storm_lasts = 60s;
+constexpr Duration longest_absence = 10s;  // of a manager
+// An engine that does not answer (30 s), a pause between attempts (30 s), a lost event (listed anew after 30 s), and
+// some time for the work itself.
+constexpr Duration convergence = 120s;
+constexpr Duration patience = 3s;       // of the manager with an injector that is silent, beyond a renewal
+constexpr Duration unclaimed = 10s;     // how long a new manager waits for injectors to claim open faults
+constexpr Duration on_the_way = 100ms;  // a report
+constexpr Duration watch_every = 1700ms;
+
+}  // namespace
+
+Storm::Storm(std::uint64_t seed, std::function<void(const std::string&)> tell)
+    : world_(seed),
+      lease_(std::chrono::seconds(std::vector{3, 6, 30}[world_.dice.below(3)])),
+      service_(world_, lease_),
+      tell_(std::move(tell)) {}
+
+std::string Storm::run() {
+  set_up();
+  blow();
+  calm_down();
+  settle("after the storm", convergence);
+  if (halted_ && broken_.empty()) {
+    resume();
+    settle("after resuming", convergence);
+  }
+  clear_away();
+  check_history();
+  service_.end();
+  return broken_;
+}
+
+void Storm::say(const std::string& what) {
+  if (tell_) tell_(concat(to_rfc3339(world_.agenda.now()).substr(11), "  ", what));
+}
+
+void Storm::broken(const std::string& what) {
+  if (!broken_.empty()) return;
+  broken_ = concat("at ", to_rfc3339(world_.agenda.now()).substr(11), ": ", what);
+  say(concat("BROKEN: ", what));
+  for (const auto& host : world_.hosts) {
+    for (const auto& id : host->ids(true)) {
+      const HostContainer& it = *host->find(id);
+      say(concat("  ", id, " ", it.container.name, " ", it.container.state, " in ", it.network_namespace, ": ",
+                 it.process ? it.process->last_state() : ""));
+    }
+  }
+  if (!service_.runs()) return;
+  for (const auto& each : service_.manager().endpoints()) say(concat("  ", each.endpoint, " ", each.message));
+  for (const auto& each : service_.manager().injectors()) {
+    say(concat("  the manager: ", each.id, " ", to_string(each.state), " ", join(each.policies, ","), " ",
+               each.active.size(), " active ", each.message));
+  }
+}
+
+void Storm::set_up() {
+  const std::size_t hosts = world_.dice.chance(0.2) ? 2 : 1;
+  for (std::size_t i = 0; i < hosts; ++i) {
+    world_.hosts.push_back(std::make_unique<Host>(concat("h", i + 1), world_.agenda, world_.dice, world_.weather));
+    Host& host = *world_.hosts.back();
+    host.on_fault_started = [this](const program::Fault& fault) { on_fault(fault); };
+    for (std::size_t n = 1 + world_.dice.below(4); n > 0; --n) add_container(host);
+  }
+  begin_again();
+  create();
+}
+
+// From event to event; the manager does at once what it can do.
+void Storm::go_until(Duration end) {
+  while (broken_.empty()) {
+    if (!service_.work() && service_.runs()) {
+      say("the manager is killed");
+      service_.end();
+      world_.agenda.after(world_.dice.between(0s, longest_absence), [this] { begin_again(); });
+    }
+    if (world_.agenda.elapsed() >= next_watch_) watch();
+    if (world_.agenda.next() > end) break;
+    world_.agenda.run_next();
+  }
+}
+
+void Storm::blow() {
+  const Duration end = world_.agenda.elapsed() + storm_lasts;
+  while (broken_.empty() && world_.agenda.elapsed() < end) {
+    go_until(world_.agenda.elapsed() + world_.dice.between(1ms, 2s));
+    // Time goes on even if nothing happens.
+    world_.agenda.after(world_.dice.between(1ms, 1s), [] {});
+    if (!broken_.empty()) return;
+    world_.dice.chance(0.5) ? user_acts() : nature_acts();
+  }
+}
+
+void Storm::calm_down() {
+  if (!broken_.empty()) return;
+  say("calm");
+  calm_ = true;
+  world_.weather = {};
+  service_.life().calls_left.reset();
+  service_.life().commits_left.reset();
+  for (const auto& host : world_.hosts) {
+    for (const auto& id : host->ids(true, "paused")) host->pause(id, false);
+  }
+  go_until(world_.agenda.elapsed() + 100s);  // whatever was under way
+  if (broken_.empty()) compare_policies();
+}
+
+Intent Storm::intent() const {
+  Intent intent;
+  intent.halted = halted_;
+  for (const auto& [name, known] : known_) {
+    if (known.exists) intent.policies.push_back(known.record);
+  }
+  return intent;
+}
+
+// Within the time all is as it shall be, and stays so.
+void Storm::settle(const std::string& when, Duration within) {
+  const Duration end = world_.agenda.elapsed() + within;
+  const auto wrong = [&] {
+    auto text = deviation(world_, intent());
+    return text.empty() ? untruth(world_, intent(), service_.manager().policies()) : text;
+  };
+  while (broken_.empty() && !wrong().empty()) {
+    if (world_.agenda.elapsed() > end) return broken(concat(when, ": ", wrong()));
+    world_.agenda.after(500ms, [] {});
+    go_until(world_.agenda.elapsed() + 500ms);
+  }
+  say(concat(when, ": all is well"));
+  for (int i = 0; i < 8 && broken_.empty(); ++i) {
+    world_.agenda.after(4s + 137us, [] {});
+    go_until(world_.agenda.elapsed() + 4s + 137us);
+    if (const auto text = wrong(); !text.empty() && broken_.empty()) {
+      // At the edge of a window a report may be on its way.
+      world_.agenda.after(on_the_way, [] {});
+      go_until(world_.agenda.elapsed() + on_the_way);
+      if (const auto still = wrong(); !still.empty()) broken(concat(when, ", having been well: ", still));
+    }
+  }
+}
+
+void Storm::clear_away() {
+  for (auto& [name, known] : known_) {
+    if (!broken_.empty()) return;
+    if (!known.exists) continue;
+    service_.ask<void>(service_.manager().remove_policy(name, true, std::nullopt), [this, &known](Result<> removed) {
+      if (!removed) return broken(concat("removing ", known.record.policy.name, ": ", removed.error().message));
+      known.exists = false;
+      known.quiet = true;
+      check_quiet(known.record.policy.name, "it was removed");
+    });
+  }
+  world_.agenda.after(15s, [] {});
+  go_until(world_.agenda.elapsed() + 15s);
+  for (const auto& host : world_.hosts) {
+    if (broken_.empty() && !host->ids(true).empty()) broken(concat(host->ids(true).front(), " is left"));
+  }
+  for (const auto& [name, known] : known_) {
+    if (broken_.empty() && known.exists) broken(concat(name, " could not be removed in time"));
+  }
+}
+
+void Storm::watch() {
+  next_watch_ = world_.agenda.elapsed() + watch_every;
+  for (const auto& host : world_.hosts) {
+    if (host->is_down()) lull_until_ = world_.agenda.elapsed() + lease_;
+  }
+  if (!service_.runs()) return;
+  check_views();
+  check_rows();
+}
+
+// What an injector is said to hold, it holds, or has until it could not be heard any more.
+void Storm::check_views() {
+  const Duration silence = lease_ / 6 + patience + on_the_way;
+  for (const auto& view : service_.manager().injectors()) {
+    for (const auto& fault : view.active) {
+      const auto& record = known_.find(fault.policy);
+      if (record == known_.end()) return broken(concat("a fault of an unknown policy ", fault.policy));
+      bool held = false;
+      for (const auto& host : world_.hosts) {
+        if (host->name() == view.endpoint)
+          held = host->held_lately(view.id, fault.policy, fault.failure, fault.window, silence + lease_);
+      }
+      if (!held)
+        return broken(concat(view.id, " is said to hold ", fault.policy, " ", fault.failure, " ", fault.window));
+    }
+  }
+}
+
+bool Storm::is_shown_active(const store::FaultRecord& row) {
+  store::FaultQuery query;
+  query.cursor = store::FaultCursor{row.planned_start, row.id + 1};
+  query.limit = 1;
+  const auto shown = service_.manager().faults(query);
+  return shown && !shown->empty() && shown->front().outcome == store::Outcome::active;
+}
+
+void Storm::check_rows() {
+  const Duration silence = lease_ / 6 + patience + lease_ + unclaimed + on_the_way;
+  const auto rows = service_.store().open_faults();
+  for (const auto& row : *rows) {
+    for (const auto& host : world_.hosts) {
+      if (host->name() != row.endpoint || host->held_lately("", row.policy, row.failure, row.window, silence)) continue;
+      if (world_.agenda.elapsed() < began_ + unclaimed + 5s) continue;  // nobody was there to see it end
+      if (!is_shown_active(row)) continue;
+      return broken(concat("the history says that ", row.policy, " ", row.failure, " ", row.window, " is active"));
+    }
+  }
+}
+
+void Storm::check_history() {
+  if (!broken_.empty()) return;
+  std::map<std::tuple<std::string, std::string, std::string, std::string, std::uint64_t, Time>, std::pair<int, int>>
+      seen;
+  store::FaultQuery query;
+  query.limit = 1000;
+  while (true) {
+    const auto rows = service_.store().faults(query);
+    for (const auto& row : *rows) {
+      auto& [hit, missed] = seen[{row.endpoint, row.policy, row.target, row.failure, row.window, row.planned_start}];
+      if (row.outcome == store::Outcome::missed) ++missed;
+      if (row.outcome != store::Outcome::missed && row.outcome != store::Outcome::failed) ++hit;
+      if (hit > 0 && missed > 0)
+        return broken(concat("window ", row.window, " of ", row.policy, " on ", row.target, " was hit and missed"));
+      if (missed > 1)
+        return broken(concat("window ", row.window, " of ", row.policy, " on ", row.target, " was missed twice"));
+      query.cursor = store::FaultCursor{row.planned_start, row.id};
+    }
+    if (rows->size() < query.limit) return;
+  }
+}
+
+}  // namespace entropy::chaos
