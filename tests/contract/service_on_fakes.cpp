@@ -52,7 +52,8 @@ int run() {
   control::ManagerOptions options;
   options.manager_id = "fakes";
   options.image = {"entropy-injector:fake", "tar"};
-  manager = *control::Manager::make(io.get_executor(), *store, clock, std::move(options));
+  control::SystemTiming timing(io.get_executor());
+  manager = *control::Manager::make(timing, *store, clock, std::move(options));
   auto made = make_engine(io);
   fakes::FakeEngine& engine = *made;
   manager->add_endpoint("unix:///fake.sock", std::move(made));
