@@ -301,19 +301,26 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
     }
     return left;
   };
+  const auto any_there = [this] {
+    const Observed observed = observe();
+    return std::ranges::any_of(observed.injectors,
+                               [&](const auto& each) { return !observed.lost.contains(each.endpoint); });
+  };
   for (auto& [id, runtime] : runtimes_) {
     if (runtime.link) runtime.link->send(program::Stop{});
   }
   co_await customs_.shut_down(within * 2 / 3);
   // Asked nicely, they roll back and end; the engine's events tell.
   const auto patience = timing_.elapsed() + within / 3;
-  while (!observe().injectors.empty() && timing_.elapsed() < patience) co_await work_.wait(50ms);
+  while (any_there() && timing_.elapsed() < patience) co_await work_.wait(50ms);
   for (const auto& injector : running()) {
     if (timing_.elapsed() > deadline) break;
     Endpoint& where = *endpoint(injector.endpoint);
     const auto removed = co_await where.engine().remove_container(injector.id);
     if (removed || removed.error().code == ErrorCode::not_found) where.forget(injector.id);
   }
+  // A slow engine takes a while to remove those that have ended.
+  while (any_there() && timing_.elapsed() < deadline) co_await work_.wait(50ms);
   for (const auto& each : endpoints_) each->stop();
   const std::size_t left = running().size() + customs_.left();
   // Their sockets must go before the context that they belong to.
