@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/namespaces.hpp"
 #include "failure/catalogue.hpp"
@@ -84,6 +85,17 @@ program::Resolved PeerResolver::for_target(const ObservedContainer& target) cons
     resolved[text].assign(addresses.begin(), addresses.end());
   }
   return resolved;
+}
+
+std::string nobody_among_peers(const failure::Failure& failure, const program::Resolved& resolved) {
+  const auto& peers = failure::filter_of(failure).peers;
+  std::vector<std::string> texts;
+  for (const auto& peer : peers) {
+    const auto found = resolved.find(peer.text);
+    if (failure::kind_of(peer) == PeerKind::network || (found != resolved.end() && !found->second.empty())) return {};
+    texts.push_back(peer.text);
+  }
+  return join(texts, ", ");
 }
 
 std::vector<std::string> host_names(const std::vector<policy::Record>& policies, const Observed& observed) {

@@ -38,6 +38,9 @@ class PeerResolver {
   std::map<std::string, Entry> entries_;  // by what the user wrote
 };
 
+// The entries of the failure's `peers` where these are nobody at all now, and so it has nobody to disturb; else empty.
+std::string nobody_among_peers(const failure::Failure& failure, const program::Resolved& resolved);
+
 // Names among peers that no container or service has: what else they are, somebody has to look up.
 std::vector<std::string> host_names(const std::vector<policy::Record>& policies, const Observed& observed);
 

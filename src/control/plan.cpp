@@ -85,16 +85,32 @@ program::Entry entry_for(const Serving& serving, const PeerResolver& peers, cons
   return entry;
 }
 
-void add_needs(Needs& needs, const Desired& desired, const Index& index, const Serving& serving) {
+// A failure whose peers are nobody would be said to hold and disturb nothing: it waits until there is somebody.
+void leave_out_those_for_nobody(program::Entry& entry, TargetState& target) {
+  std::erase_if(entry.failures, [&](const failure::Failure& failure) {
+    const std::string nobody = nobody_among_peers(failure, entry.resolved);
+    if (nobody.empty()) return false;
+    if (target.reason.empty()) {
+      target.reason = concat(failure::name_of(failure),
+                             " has nobody to disturb: no running container or host is meant by peers=", nobody);
+    }
+    return true;
+  });
+}
+
+void add_needs(Needs& needs, const Desired& desired, const Index& index, const Serving& serving, Match& match) {
   const PeerResolver peers(serving.policy, index);
-  for (const auto* container : serving.containers) {
+  for (std::size_t i = 0; i < serving.containers.size(); ++i) {
+    const auto* container = serving.containers[i];
     const ObservedContainer& owner = index.owner(*container);
     Need& need = needs[{owner.endpoint, owner.container.id}];
     need.owner = &owner;
     // Two targets in one namespace: the dice of the first count, or the packets of both would suffer twice.
     const auto has_policy = [&](const program::Entry& entry) { return entry.policy == serving.policy.name; };
     if (desired.halted || std::ranges::any_of(need.entries, has_policy)) continue;
-    need.entries.push_back(entry_for(serving, peers, *container));
+    auto entry = entry_for(serving, peers, *container);
+    leave_out_those_for_nobody(entry, match.targets[i]);
+    if (!entry.failures.empty()) need.entries.push_back(std::move(entry));
   }
 }
 
@@ -169,11 +185,11 @@ Plan plan(const Desired& desired, const Index& index, Time now) {
   const Selection selection(observed.containers, desired.policies);
   for (const auto& record : desired.policies) {
     Serving serving{record.policy, selection.of(record.policy.selector)};
-    plan.matches[record.policy.name] = match(desired, index, serving);
+    Match& matched = plan.matches[record.policy.name] = match(desired, index, serving);
     if (!runs(record, now)) continue;
     pick(plan, observed, serving, now);
     if (!record.policy.custom) {
-      add_needs(needs, desired, index, serving);
+      add_needs(needs, desired, index, serving, matched);
     } else if (!desired.halted) {
       for (const auto* container : serving.containers) {
         add_custom_run(due, index, plan.picks, record.policy, *container, now);

@@ -97,6 +97,19 @@ TEST_F(PlanTest, DoesNothingWhenAllIsWell) {
   EXPECT_THAT(actions(), IsEmpty());
 }
 
+TEST_F(PlanTest, AFailureForNobodyIsNotStartedAndSaysSo) {
+  desired.policies[0].policy.failures = {*failure::parse("partition", {{"peers", "service=wbe"}})};
+  const Plan alone = plan(desired, observed, now);
+  EXPECT_THAT(std::get<CreateInjector>(alone.actions.at(0)).entries, IsEmpty());
+  EXPECT_EQ(status().phase, Phase::degraded);
+  EXPECT_THAT(status().message, HasSubstr("nobody to disturb"));
+  EXPECT_THAT(status().message, HasSubstr("service=wbe"));
+  observed.containers.push_back(container("late", {{"service", "wbe"}}));
+  observed.containers.back().container.networks = {{"bridge", "10.0.0.9", ""}};
+  EXPECT_THAT(std::get<CreateInjector>(plan(desired, observed, now).actions.at(0)).entries, testing::SizeIs(1));
+  EXPECT_EQ(status().phase, Phase::armed);
+}
+
 TEST_F(PlanTest, EachTargetIsToldTheWindowsItWasPickedFor) {
   observed.containers.push_back(container("db2", {{"service", "db"}}));
   desired.policies[0].policy.pick = {1, {}};

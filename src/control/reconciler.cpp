@@ -271,7 +271,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
     std::string reason = "late";
     if (desired_.halted)
       reason = "halted";
-    else if (observed.lost.contains(target.endpoint))
+    else if (observed.lost.contains(target.endpoint) || !target.reason.empty())
       reason = "unreachable";
     for (const auto& failure : policy::failure_names(record.policy)) {
       journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);

@@ -64,6 +64,9 @@ Result<Failure> parse_as(const Params& params) {
   if (errors.empty()) {
     const auto checked = value.check();
     if (!checked) errors.push_back({std::string(F::name), checked.error().message});
+    if (value.filter.protocol == Protocol::icmp && !value.filter.ports.empty()) {
+      errors.push_back({concat(F::name, ".ports"), "icmp has no ports: with both no packet would ever fit"});
+    }
   }
   if (errors.empty()) return value;
   std::string message = errors.front().message;

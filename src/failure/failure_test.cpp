@@ -91,6 +91,7 @@ TEST(Failure, SaysWhatIsWrongWithAFilter) {
   EXPECT_THAT(partition({{"protocol", "tpc"}}), HasSubstr("did you mean \"tcp\"?"));
   EXPECT_THAT(partition({{"interfaces", "lo"}}), HasSubstr("left alone"));
   EXPECT_THAT(partition({{"protocol", "tcp"}, {"protocol", "udp"}}), HasSubstr("twice"));
+  EXPECT_THAT(partition({{"protocol", "icmp"}, {"ports", "80"}}), HasSubstr("icmp has no ports"));
   EXPECT_THAT(partition(Params(65, {"ports", "80"})), HasSubstr("more than 64"));
 }
 

@@ -57,6 +57,20 @@ def test_peers_are_followed_while_they_come_and_go(service, container):
     assert len(faults) == 1, "it was one fault all the time"
 
 
+def test_peers_that_are_nobody_are_said_and_hold_nothing(service, container):
+    target = container({"test": "nobody"})
+    name = service.create("partition", "test=nobody", "-o", "peers=role=nobody-yet")
+    service.wait_phase(name, "degraded")
+    status = service.policy(name)["status"]
+    assert status["active"] == 0 and "role=nobody-yet" in status["message"]
+    run = service.cli("run", "-e", "partition", "-c", "test=nobody", "-o", "peers=typo", "--", "true", check=False)
+    assert run.returncode == 125, run.stderr
+    peer = container({"role": "nobody-yet"})
+    service.wait_active(name)
+    with echoing(peer):
+        assert target.rtt(peer, 1) == [None]
+
+
 def test_a_latency_for_one_and_a_loss_for_all_are_merged(service, container):
     target, db, other = container({"test": "merged"}), container(name=f"db-{uuid.uuid4().hex[:6]}"), container()
     with echoing(db, other):
