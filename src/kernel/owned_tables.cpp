@@ -51,9 +51,7 @@ Result<> OwnedTables::become(std::vector<nft::Table> tables) {
   const auto kernel = read();
   if (!kernel) return fail(kernel.error());
   if (difference(*kernel, tables)) {
-    Writer batch;
-    write_transition(batch, *kernel, tables);
-    if (auto done = nft::commit(socket_, batch.bytes()); !done) return fail(explain(done.error()));
+    if (auto changed = change(*kernel, tables); !changed) return fail(explain(changed.error()));
     add(past_, counted_by_replaced(*kernel, tables));
     const auto reached = read();
     if (!reached) return fail(reached.error());
@@ -63,6 +61,23 @@ Result<> OwnedTables::become(std::vector<nft::Table> tables) {
   }
   in_force_ = std::move(tables);
   return {};
+}
+
+Result<> OwnedTables::change(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& tables) {
+  auto between = kernel;
+  Writer sets;
+  if (write_new_sets(sets, kernel, tables)) {
+    if (auto done = nft::commit(socket_, sets.bytes()); !done) return done;
+    auto reached = read();
+    if (!reached) return fail(reached.error());
+    between = std::move(*reached);
+  }
+  Writer rules;
+  write_transition(rules, between, tables);
+  if (auto done = nft::commit(socket_, rules.bytes()); !done) return done;
+  Writer removals;
+  if (!write_set_removals(removals, between, tables)) return {};
+  return nft::commit(socket_, removals.bytes());
 }
 
 Result<> OwnedTables::drain() {

@@ -37,6 +37,8 @@ class OwnedTables {
  private:
   explicit OwnedTables(NetlinkSocket socket) : socket_(std::move(socket)) {}
   Error explain(Error error);
+  // From what the kernel holds to `tables`, without a moment in which a packet finds half of it.
+  Result<> change(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& tables);
 
   NetlinkSocket socket_;
   std::vector<nft::Table> in_force_;

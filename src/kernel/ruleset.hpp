@@ -98,6 +98,12 @@ std::optional<std::string> difference(const std::vector<nft::Table>& kernel, con
 // are left alone (and keep counting).
 void write_transition(Writer& out, const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
 
+// Sets of their own batches, before the rules that use them and after those that did; false where there are none. A
+// batch is not one step for a packet under way: it finds a set of the same batch without elements (seen on 6.18: of a
+// flood against a partition, some thirty packets passed in a hundred changes of its peers).
+bool write_new_sets(Writer& out, const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
+bool write_set_removals(Writer& out, const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
+
 // What remains of tables while they are taken away: new packets pass, and originals whose copies are held still
 // disappear.
 std::vector<nft::Table> draining(std::vector<nft::Table> tables);

@@ -95,14 +95,6 @@ void write_table(Writer& out, const Table* kernel, const Table& wanted) {
   for (const auto& chain : wanted.chains) write_rules(out, wanted, find_chain(kernel, chain.name), chain);
 }
 
-// After the rules that used them.
-void write_set_removals(Writer& out, const Table& kernel, const Table* wanted) {
-  for (const auto& set : kernel.sets) {
-    if (set.fades() || find_set(wanted, set.name) != nullptr) continue;
-    nft::delete_set(out, kernel.family, kernel.name, set.name);
-  }
-}
-
 template <class Use>
 void for_each_rule(const std::vector<Table>& tables, Use use) {
   for (const auto& table : tables) {
@@ -142,8 +134,37 @@ void write_transition(Writer& out, const std::vector<Table>& kernel, const std::
       write_rules(out, table, find_chain(find_table(kernel, table.family), chain.name), chain);
     }
   }
-  for (const auto& table : kernel) write_set_removals(out, table, find_table(wanted, table.family));
   nft::end_batch(out);
+}
+
+bool write_new_sets(Writer& out, const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
+  bool any = false;
+  nft::begin_batch(out);
+  for (const auto& table : wanted) {
+    const Table* known = find_table(kernel, table.family);
+    if (known == nullptr) continue;  // comes as a whole
+    for (const auto& set : table.sets) {
+      if (find_set(known, set.name) != nullptr) continue;
+      write_set(out, table, nullptr, set);
+      any = true;
+    }
+  }
+  nft::end_batch(out);
+  return any;
+}
+
+bool write_set_removals(Writer& out, const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
+  bool any = false;
+  nft::begin_batch(out);
+  for (const auto& table : kernel) {
+    for (const auto& set : table.sets) {
+      if (set.fades() || find_set(find_table(wanted, table.family), set.name) != nullptr) continue;
+      nft::delete_set(out, table.family, table.name, set.name);
+      any = true;
+    }
+  }
+  nft::end_batch(out);
+  return any;
 }
 
 Result<State> state_of(const std::vector<Table>& tables, const State& held, const Surroundings& surroundings) {

@@ -97,7 +97,8 @@ TEST(InjectorProgram, BeginsWithTheHeader) {
       sidekick.read_header(),
       (std::vector<std::string>{
           std::string(program::header_open),
-          R"({"started":true,"available_failures":["latency","loss","reorder","partition"],"validation_errors":[]})",
+          R"({"started":true,"available_failures":["latency","loss","reorder","partition","duplicate","corrupt","rate"],)"
+          R"("validation_errors":[]})",
           std::string(program::header_close)}));
   const auto state = sidekick.next<State>();
   ASSERT_TRUE(state);
@@ -245,7 +246,8 @@ TEST_F(InjectorProcessTest, IsSmall) {
   const long resident = status_kib(sidekick_->pid(), "VmRSS");
   std::printf("file %lld bytes, resident %ld KiB\n", static_cast<long long>(file.st_size), resident);
   EXPECT_GT(resident, 0);
-  EXPECT_LE(resident, 1536);
+  // Most of it is the program itself, which all injectors of a host share.
+  EXPECT_LE(resident, 1792);
 }
 
 }  // namespace
