@@ -182,8 +182,13 @@ bool Endpoint::is_outdated(const std::string& id, std::uint64_t asked) const {
 }
 
 docker::Task<> Endpoint::inspect(std::string id) {
-  const std::uint64_t asked = ++moment_;
+  constexpr int most_attempts = 10;
+  std::uint64_t asked = ++moment_;
   auto details = co_await engine_->inspect_container(id);
+  for (int attempt = 1; is_outdated(id, asked) && attempt < most_attempts; ++attempt) {
+    asked = ++moment_;
+    details = co_await engine_->inspect_container(id);
+  }
   if (is_outdated(id, asked)) {
     look_at(id);
     co_return fail(ErrorCode::conflict, "it is changing");
