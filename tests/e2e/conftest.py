@@ -182,6 +182,14 @@ def injector_containers():
     return docker("ps", "-aq", "--filter", "label=entropy.injector").split()
 
 
+def no_injectors_left():
+    """Removes them; the engine may be about to do so, and refuses then."""
+    left = injector_containers()
+    if left:
+        docker("rm", "-f", *left, check=False)
+    return not injector_containers()
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "testbed: runs on the stock kernel of tests/testbed in every `make test`")
 
@@ -273,9 +281,7 @@ def own_service(tmp_path):
     yield make
     for it in made:
         it.stop(signal.SIGKILL)
-    left = injector_containers()
-    if left:
-        docker("rm", "-f", *left)
+    wait_until(no_injectors_left, "what killed services have left is removed")
 
 
 @pytest.fixture(autouse=True)
