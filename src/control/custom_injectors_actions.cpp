@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr Duration grace = 5s;  // from SIGTERM to SIGKILL
 constexpr Duration another_try = 1s;
-constexpr Duration another_look = 200ms;
 constexpr int killed = 128 + 9;
 
 }  // namespace
@@ -79,12 +78,8 @@ docker::Task<> CustomInjectors::run_container(Endpoint& where, CustomRun run) {
   made.followed_at = context_.clock.now();
   event("injector.created", *id, made);
   runs_.insert_or_assign(*id, std::move(made));
-  // Until it is seen, its place stays busy: else another would be made, and this one killed for its name.
-  auto seen = co_await where.inspect(*id);
-  while (!seen && seen.error().code != ErrorCode::not_found && !stopped_) {
-    co_await pause(another_look);
-    seen = co_await where.inspect(*id);
-  }
+  std::function<bool()> give_up = [this] { return stopped_; };
+  (void)co_await where.inspect_until_seen(*id, std::move(give_up));  // meanwhile its place is busy
   spawn(context_.timing.executor(), "following a custom injector", follow(run.endpoint, *id));
   co_return Result<>();
 }

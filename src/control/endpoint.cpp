@@ -206,6 +206,15 @@ docker::Task<> Endpoint::inspect(std::string id) {
   co_return Result<>();
 }
 
+docker::Task<> Endpoint::inspect_until_seen(std::string id, std::function<bool()> give_up) {
+  auto seen = co_await inspect(id);
+  while (!seen && seen.error().code != ErrorCode::not_found && !give_up()) {
+    co_await timing_.sleep(first_backoff);
+    seen = co_await inspect(id);
+  }
+  co_return seen;
+}
+
 void Endpoint::forget(const std::string& id) {
   containers_.erase(id);
   heard_[id] = ++moment_;

@@ -51,6 +51,9 @@ class Endpoint {
   // Looks at the container now; the answer is in `containers` afterwards. ErrorCode::conflict: something newer was
   // heard before the answer came.
   docker::Task<> inspect(std::string id);
+  // The same of one that was just started, again and again until the engine answers or `give_up` says so: what nobody
+  // sees would be made anew, or nobody would ask it whether it is clean.
+  docker::Task<> inspect_until_seen(std::string id, std::function<bool()> give_up);
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
 

@@ -65,12 +65,8 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
     co_return fail(ready.error());
   }
   runtimes_[*id].connected_at = clock_.now();
-  // Until it is seen to run, its target stays busy: else nobody would ask it whether it is clean.
-  auto seen = co_await where.inspect(*id);
-  while (!seen && seen.error().code != ErrorCode::not_found && !stopped_) {
-    co_await timing_.sleep(first_backoff);
-    seen = co_await where.inspect(*id);
-  }
+  std::function<bool()> give_up = [this] { return stopped_; };
+  const auto seen = co_await where.inspect_until_seen(*id, std::move(give_up));  // meanwhile its target is busy
   if (seen) injector_event("injector.created", action.endpoint, *id, "");
   co_return Result<>();
 }
