@@ -13,3 +13,11 @@ target_link_libraries(entropy_boost PUBLIC Threads::Threads OpenSSL::SSL OpenSSL
 add_library(entropy_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_pch.cpp)
 target_link_libraries(entropy_pch PUBLIC entropy_boost)
 target_precompile_headers(entropy_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/boost_pch.hpp)
+
+# The same and GoogleTest, for tests: without optimization, as they are.
+if(ENTROPY_TESTS)
+  add_library(entropy_test_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_pch.cpp)
+  target_link_libraries(entropy_test_pch PUBLIC entropy_boost GTest::gmock)
+  target_compile_options(entropy_test_pch PRIVATE -O0)
+  target_precompile_headers(entropy_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.hpp)
+endif()

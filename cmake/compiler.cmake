@@ -47,14 +47,16 @@ endfunction()
 add_custom_target(entropy_tests)
 
 # entropy_test(name [BOOST] SOURCES... DEPENDS libs... LABELS labels...): one GoogleTest program, known to ctest as <name>.
+# Its own sources are compiled without optimization, in half the time; what it tests is as it is shipped.
 function(entropy_test name)
   cmake_parse_arguments(ARG "BOOST" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  target_compile_options(${name} PRIVATE -O0)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
   entropy_sanitize(${name} ${ARG_BOOST})
   if(ARG_BOOST)
-    target_precompile_headers(${name} REUSE_FROM entropy_pch)
+    target_precompile_headers(${name} REUSE_FROM entropy_test_pch)
   endif()
   add_dependencies(entropy_tests ${name})
   add_test(NAME ${name} COMMAND ${name})
