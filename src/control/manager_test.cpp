@@ -246,6 +246,18 @@ TEST_F(ManagerTest, ShuttingDownLeavesNothing) {
   EXPECT_TRUE(engine_->injector_ids().empty());
 }
 
+TEST_F(ManagerTest, AnInjectorThatIsBeingMadeIsNotLeftByShuttingDown) {
+  engine_->run_container("db", {{"service", "db"}});
+  engine_->creating_takes = 300ms;
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return engine_->creations > 0; });
+  std::optional<std::size_t> left;
+  asio::co_spawn(io_, manager_->shut_down(5s), [&](std::exception_ptr, std::size_t value) { left = value; });
+  until([&] { return left.has_value(); }, 8s);
+  EXPECT_EQ(left, 0U);
+  EXPECT_TRUE(engine_->injector_ids().empty());
+}
+
 TEST_F(ManagerTest, EventsAreReplayedAfterAnId) {
   std::vector<std::uint64_t> ids;
   const auto first = manager_->subscribe(0, [&](const Event& event) { ids.push_back(event.id); });

@@ -145,7 +145,8 @@ class Reconciler {
   std::shared_ptr<HostNames> hosts_;
   Signal work_;
   Signal changed_;
-  bool stopped_ = false;
+  bool stopped_ = false;   // nothing new is begun
+  bool given_up_ = false;  // what could not be removed until now is left to its lease
   bool trying_ = false;
 };
 

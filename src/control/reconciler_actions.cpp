@@ -39,7 +39,7 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
   const auto inspected = co_await where.inspect(action.target_id);
   if (!inspected) co_return fail(inspected.error());
   const auto target = where.containers().find(action.target_id);
-  if (target == where.containers().end() || !target->second.up) co_return Result<>();
+  if (stopped_ || target == where.containers().end() || !target->second.up) co_return Result<>();
   action.target_started = target->second.started_at;
   const auto image = co_await ensure_image(where);
   if (!image) co_return fail(image.error());
@@ -55,10 +55,11 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
   runtimes_[*id] = std::move(runtime);
   // Attached before it starts: its first word is not missed, and its program waits for it in its standard input.
   auto ready = co_await attach_link(where, *id);
-  if (ready) {
+  if (ready && !stopped_) {
     send_program(*id, std::move(entries));
     ready = co_await where.engine().start_container(*id);
   }
+  if (ready && stopped_) ready = fail(ErrorCode::unavailable, "the service ends");
   if (!ready) {
     // It may run for all we know, with its program.
     (void)co_await discard(where, *id, "it could not be started in order");
@@ -82,7 +83,7 @@ void Reconciler::close_link(const std::string& id) {
 // Until the engine says that it is gone: as long, its target is busy, and nobody is told that all is clean.
 docker::Task<> Reconciler::discard(Endpoint& where, std::string id, std::string why) {
   close_link(id);
-  while (!stopped_) {
+  while (!given_up_) {
     const auto removed = co_await where.engine().remove_container(id);
     if (removed || removed.error().code == ErrorCode::not_found) break;
     spdlog::warn("{}: removing injector {}: {}", where.name(), id.substr(0, 12), removed.error().message);
@@ -297,7 +298,11 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
     }
     return left;
   };
-  const auto any_there = [this] {
+  const auto being_made = [this] {
+    return std::ranges::count_if(busy_, [](const auto& each) { return each.second.doing == Busy::Doing::creating; });
+  };
+  const auto any_there = [this, being_made] {
+    if (being_made() > 0) return true;
     const Observed observed = observe();
     return std::ranges::any_of(observed.injectors,
                                [&](const auto& each) { return !observed.lost.contains(each.endpoint); });
@@ -317,8 +322,9 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   }
   // A slow engine takes a while to remove those that have ended.
   while (any_there() && timing_.elapsed() < deadline) co_await work_.wait(50ms);
+  given_up_ = true;
   for (const auto& each : endpoints_) each->stop();
-  const std::size_t left = running().size() + customs_.left();
+  const std::size_t left = running().size() + static_cast<std::size_t>(being_made()) + customs_.left();
   // Their sockets must go before the context that they belong to.
   for (auto& [id, runtime] : runtimes_) {
     if (runtime.link) runtime.link->close();

@@ -176,7 +176,7 @@ void Storm::watch() {
   for (const auto& host : world_.hosts) {
     if (host->is_down()) lull_until_ = world_.agenda.elapsed() + lease_;
   }
-  if (!service_.runs()) return;
+  if (!service_.runs() || ending_) return;
   check_views();
   check_rows();
 }

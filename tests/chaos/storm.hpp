@@ -69,6 +69,7 @@ class Storm {
   void act_on_injector(Host& host);
   void act_on_engine(Host& host);
   void plan_death();
+  void end_in_order();
   void begin_again();
 
   World world_;
@@ -80,7 +81,8 @@ class Storm {
   bool halt_uncertain_ = false;
   bool halt_is_quiet_ = false;  // acknowledged
   bool calm_ = false;
-  Duration began_{0};  // the latest life of the manager
+  bool ending_ = false;  // the manager was told to, and hears no users
+  Duration began_{0};    // the latest life of the manager
   Duration next_watch_{0};
   Duration lull_until_{0};  // until then engines may have been out of reach
   int names_ = 0;

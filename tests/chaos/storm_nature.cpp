@@ -1,4 +1,6 @@
 // What happens to the hosts and to the manager.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "chaos/storm.hpp"
 
@@ -158,6 +160,7 @@ void Storm::act_on_engine(Host& host) {
 // kill -9: now, or at one of the next calls or commits, before or after it is done.
 void Storm::plan_death() {
   if (!service_.runs()) return;
+  if (world_.dice.chance(0.2)) return end_in_order();
   Life& life = service_.life();
   life.afterwards = world_.dice.chance(0.5);
   switch (world_.dice.below(5)) {
@@ -175,7 +178,32 @@ void Storm::plan_death() {
   }
 }
 
+// SIGTERM. What the service says when it ends is true: nothing is left, where it can look.
+void Storm::end_in_order() {
+  if (ending_) return;
+  say("the manager is told to end");
+  ending_ = true;
+  auto shut_down = [](control::Manager& manager) -> control::Task<std::size_t> {
+    co_return co_await manager.shut_down(9s);
+  };
+  service_.ask<std::size_t>(shut_down(service_.manager()), [this](const Result<std::size_t>& left) {
+    say(concat("it ends, and leaves ", *left));
+    const auto endpoints = service_.manager().endpoints();
+    const auto up = [&](const Host& host) {
+      return std::ranges::any_of(endpoints, [&](const auto& each) { return each.endpoint == host.name() && each.up; });
+    };
+    for (const auto& host : world_.hosts) {
+      for (const std::string_view state : {"created", "running"}) {
+        const auto ids = host->ids(true, state);
+        if (*left == 0 && up(*host) && !ids.empty()) broken(concat(ids.front(), " is left, ", state));
+      }
+    }
+    service_.life().dead = true;
+  });
+}
+
 void Storm::begin_again() {
+  ending_ = false;
   for (auto& [name, known] : known_) {
     known.uncertain = known.uncertain || known.busy;
     known.busy = false;

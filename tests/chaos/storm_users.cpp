@@ -42,7 +42,7 @@ std::string Storm::some_policy() {
 }
 
 void Storm::user_acts() {
-  if (!service_.runs()) return;
+  if (!service_.runs() || ending_) return;
   switch (world_.dice.below(12)) {
     case 0:
     case 1:

@@ -168,8 +168,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         for it in services:
-            words = it.text()[it.logged_before:] or "nothing"
-            report.sections.append((f"log of {it.data}", words[-8000:]))
+            if words := it.text()[it.logged_before:]:
+                report.sections.append((f"log of {it.data}", words[-8000:]))
 
 
 @pytest.fixture(autouse=True)

@@ -107,6 +107,8 @@ class FakeEngine final : public docker::Engine {
   std::set<std::string> images = {"custom:1"};
   std::map<std::string, docker::ImageDetails> image_details;
   std::map<std::string, Error> refuse;  // operation -> its answer
+  Duration creating_takes{0};
+  int creations = 0;  // begun
 
   docker::Task<> ping() override { co_return check("ping"); }
   docker::Task<docker::EngineInfo> info() override {
@@ -136,6 +138,8 @@ class FakeEngine final : public docker::Engine {
   docker::Task<std::string> create_container(docker::ContainerSpec spec) override {
     const auto checked = check("create");
     if (!checked) co_return fail(checked.error());
+    ++creations;
+    if (creating_takes > Duration(0)) co_await timing_.sleep(creating_takes);
     for (const auto& [id, it] : containers) {
       if (it.container.name == spec.name) co_return fail(ErrorCode::conflict, "the name is taken");
     }
