@@ -222,6 +222,11 @@ TEST_F(Api, CustomImages) {
   EXPECT_EQ(ask("POST", "/v1/injectors:test", R"({"failure": "a"})").status, 400);
   EXPECT_EQ(ask("POST", "/v1/injectors:test", R"({"image": "x", "failure": "a", "window": 5})").status, 400);
   EXPECT_EQ(ask("POST", "/v1/injectors:test", R"([])").status, 400);
+  const auto wrong =
+      ask("POST", "/v1/injectors:test", R"({"image": "-x", "failure": {"a b": 5}, "endpoint": 1, "imge": 2})").json();
+  std::vector<std::string> fields;
+  for (const auto& each : wrong.at("errors").as_array()) fields.emplace_back(each.at("field").as_string());
+  EXPECT_EQ(fields, (std::vector<std::string>{"endpoint", "imge", "image", "failure", "failure.a b"}));
 }
 
 TEST_F(Api, FaultsComeInPages) {

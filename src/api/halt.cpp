@@ -13,16 +13,21 @@ Read<std::string> read_reason(const Request& request) {
   if (!value) return std::unexpected(value.error());
   const auto* object = value->if_object();
   if (object == nullptr) return std::unexpected(problem(400, "the body is an object, as in {\"reason\": \"drill\"}"));
+  constexpr std::size_t longest = 4096;
   std::string reason;
+  std::vector<FieldError> errors;
   for (const auto& [key, entry] : *object) {
     if (key != "reason") {
-      return std::unexpected(bad_field(key, concat("unknown field ", quoted(key), did_you_mean(key, {"reason"}))));
+      errors.push_back({key, concat("unknown field ", quoted(key), did_you_mean(key, {"reason"}))});
+    } else if (const auto* text = entry.if_string()) {
+      reason = *text;
+    } else {
+      errors.push_back({key, "is not text"});
     }
-    if (!entry.is_string()) return std::unexpected(bad_field("reason", "is not text"));
-    reason = entry.get_string();
   }
-  if (reason.size() > 4096) return std::unexpected(bad_field("reason", "is longer than 4096 characters"));
-  return reason;
+  if (reason.size() > longest) errors.push_back({"reason", "is longer than 4096 characters"});
+  if (errors.empty()) return reason;
+  return std::unexpected(problem(400, concat(errors.front().field, ": ", errors.front().message), errors));
 }
 
 }  // namespace

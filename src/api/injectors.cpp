@@ -48,6 +48,43 @@ asio::awaitable<void> stream_log(control::Service* service, std::string id, std:
   co_await pump(outbox, stream, "", std::chrono::hours(1));
 }
 
+struct Trial {
+  std::string endpoint;  // empty: the first that is up
+  policy::CustomFailure custom;
+};
+
+// {"image": ..., "failure": as in a policy (the image's first one), "endpoint": ...}
+Read<Trial> read_trial(const Request& request) {
+  const auto body = read_json(request);
+  if (!body) return std::unexpected(body.error());
+  const auto* object = body->if_object();
+  if (object == nullptr) return std::unexpected(problem(400, "the body is a JSON object"));
+  Trial trial;
+  std::vector<FieldError> errors;
+  for (const auto& [key, value] : *object) {
+    if (key == "image" || key == "failure") continue;
+    if (key != "endpoint") {
+      errors.push_back(
+          {key, concat("unknown field ", quoted(key), did_you_mean(key, {"image", "failure", "endpoint"}))});
+    } else if (const auto* text = value.if_string()) {
+      trial.endpoint = *text;
+    } else {
+      errors.push_back({key, "is not text"});
+    }
+  }
+  const auto* image = object->if_contains("image");
+  const auto* failure = object->if_contains("failure");
+  if (image == nullptr) errors.push_back({"image", "is missing: the image to be tested"});
+  auto custom = policy::read_custom(image == nullptr ? boost::json::value("any") : *image,
+                                    failure == nullptr ? boost::json::value("any") : *failure);
+  if (!custom) errors.insert(errors.end(), custom.error().fields.begin(), custom.error().fields.end());
+  if (!errors.empty())
+    return std::unexpected(problem(400, concat(errors.front().field, ": ", errors.front().message), errors));
+  if (failure == nullptr) custom->name.clear();
+  trial.custom = std::move(*custom);
+  return trial;
+}
+
 }  // namespace
 
 Response list_injectors(const Call& call) { return json_response(to_json(call.service->injectors())); }
@@ -82,25 +119,10 @@ asio::awaitable<Response> get_injector_logs(Call call) {
   co_return response;
 }
 
-// {"image": ..., "failure": as in a policy (the image's first one), "endpoint": (the first that is up)}
 asio::awaitable<Response> test_injector(Call call) {
-  const auto body = read_json(call.request);
-  if (!body) co_return body.error();
-  const auto* object = body->if_object();
-  if (object == nullptr) co_return problem(400, "the body is a JSON object");
-  for (const auto& [key, value] : *object) {
-    if (key == "image" || key == "failure" || (key == "endpoint" && value.is_string())) continue;
-    co_return bad_field(std::string(key), "is not known here: image, failure, endpoint are (the last one is text)");
-  }
-  const auto* image = object->if_contains("image");
-  if (image == nullptr) co_return bad_field("image", "is missing: the image to be tested");
-  const auto* failure = object->if_contains("failure");
-  auto custom = policy::read_custom(*image, failure == nullptr ? boost::json::value("any") : *failure);
-  if (!custom) co_return problem(custom.error());
-  if (failure == nullptr) custom->name.clear();
-  const auto* endpoint = object->if_contains("endpoint");
-  std::string where = endpoint == nullptr ? "" : std::string(endpoint->get_string());
-  const auto view = co_await call.service->try_image(std::move(where), std::move(*custom));
+  auto trial = read_trial(call.request);
+  if (!trial) co_return trial.error();
+  const auto view = co_await call.service->try_image(std::move(trial->endpoint), std::move(trial->custom));
   co_return view ? json_response(to_json(*view)) : problem(view.error());
 }
 

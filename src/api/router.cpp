@@ -77,8 +77,8 @@ struct Found {
   std::string_view pattern = no_pattern;  // of the path, though the request be refused
 };
 
-Found find(std::span<const Route> routes, control::Service& service, const Options& options, Request request) {
-  Found found{nullptr, {&service, &options, {}, std::move(request), {}, {}}, {}, no_pattern};
+Found find(std::span<const Route> routes, const Backend& backend, Request request) {
+  Found found{nullptr, {backend, {}, std::move(request), {}, {}}, {}, no_pattern};
   const std::string_view target = origin_form(found.call.request.target);
   const auto question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question);
@@ -98,7 +98,7 @@ Found find(std::span<const Route> routes, control::Service& service, const Optio
   const auto refused = [&found](Response refusal) { return Found{nullptr, {}, std::move(refusal), found.pattern}; };
   if (found.route == nullptr) return refused(no_route(method, path, allowed));
   if (found.route->access == Access::token) {
-    auto caller = admit(found.call.request, options);
+    auto caller = admit(found.call.request, *backend.options);
     if (!caller) return refused(std::move(caller.error()));
     found.call.caller = std::move(*caller);
   }
@@ -141,11 +141,10 @@ const std::string* Call::parameter(std::string_view name) const {
   return nullptr;
 }
 
-boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control::Service& service,
-                                          const Options& options, Request request) {
+boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, const Backend& backend, Request request) {
   const std::string line = concat(request.method, " ", request.target);
   const auto began = std::chrono::steady_clock::now();
-  Found found = find(routes, service, options, std::move(request));
+  Found found = find(routes, backend, std::move(request));
   const std::string_view pattern = found.pattern;
   Response response;
   if (found.route == nullptr) {
@@ -159,7 +158,8 @@ boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control
       response = co_await ask(found.route, std::move(call));
     }
   }
-  count_request(service.metrics().registry(), pattern, response.status, std::chrono::steady_clock::now() - began);
+  count_request(backend.service->metrics().registry(), pattern, response.status,
+                std::chrono::steady_clock::now() - began);
   spdlog::debug("{} -> {}", line, response.status);
   co_return response;
 }

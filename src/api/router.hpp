@@ -13,10 +13,17 @@
 
 namespace entropy::api {
 
-// A request on its way through a handler. The service and the options outlive it.
-struct Call {
+class EventFeed;
+
+// What handlers work on; it outlives their requests.
+struct Backend {
   control::Service* service = nullptr;
   const Options* options = nullptr;
+  std::shared_ptr<EventFeed> feed;
+};
+
+// A request on its way through a handler.
+struct Call : Backend {
   control::Caller caller;
   Request request;
   std::vector<std::string> args;  // what stands for {…} in the pattern, in order
@@ -49,7 +56,6 @@ struct Route {
 
 // Finds the route and asks its handler. HEAD is answered as GET (the session leaves the body out), OPTIONS with what
 // there is. Never throws: what a handler throws is logged and answered with 500.
-boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, control::Service& service,
-                                          const Options& options, Request request);
+boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, const Backend& backend, Request request);
 
 }  // namespace entropy::api

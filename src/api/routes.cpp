@@ -33,7 +33,7 @@ std::span<const Route> routes() {
       {"POST", "/v1/injectors/{id}/pause", pause_injector},
       {"POST", "/v1/injectors/{id}/unpause", unpause_injector},
 
-      {"GET", "/v1/targets", at_once<list_targets>, {"selector"}},
+      {"GET", "/v1/targets", at_once<list_targets>, {"selector", "failure"}},
       {"GET", "/v1/failures", list_failures},
       {"GET", "/v1/endpoints", at_once<list_endpoints>},
       {"POST", "/v1/endpoints:examine", examine_endpoints, {}, Access::token, Effect::none},

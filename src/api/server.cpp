@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "api/event_feed.hpp"
 #include "api/listener.hpp"
 #include "api/router.hpp"
 #include "api/routes.hpp"
@@ -23,11 +24,14 @@ using boost::system::error_code;
 // Shared with the coroutines, which may outlive the Server by a moment.
 struct Server::State : std::enable_shared_from_this<Server::State> {
   State(asio::any_io_executor its_executor, control::Service& its_service, Options its_options)
-      : executor(std::move(its_executor)), service(its_service), options(std::move(its_options)), drained(executor) {}
+      : executor(std::move(its_executor)),
+        options(std::move(its_options)),
+        backend{&its_service, &options, std::make_shared<EventFeed>(executor, its_service)},
+        drained(executor) {}
 
   asio::any_io_executor executor;
-  control::Service& service;
   Options options;
+  Backend backend;
   std::vector<std::shared_ptr<Listener>> listeners;
   std::set<std::shared_ptr<Session>> sessions;
   asio::steady_timer drained;  // cancelled when the last session ends
@@ -109,7 +113,7 @@ void Server::State::serve(asio::generic::stream_protocol::socket plain, std::sha
   prepare(plain, session_options.peer.over_unix_socket);
   // Held by the completion handler below, for as long as the session runs.
   const auto self = shared_from_this();
-  Handle handle = [this](Request request) { return dispatch(routes(), service, options, std::move(request)); };
+  Handle handle = [this](Request request) { return dispatch(routes(), backend, std::move(request)); };
   auto socket = std::make_shared<net::Socket>(std::move(plain));
   auto session = make_session(std::move(socket), std::move(session_options), std::move(handle));
   sessions.insert(session);

@@ -1,6 +1,7 @@
 #include "api/input.hpp"
 #include "api/resources.hpp"
 #include "api/views_json.hpp"
+#include "base/text.hpp"
 #include "failure/catalogue.hpp"
 
 namespace entropy::api {
@@ -27,6 +28,17 @@ json::object to_json(const failure::Kind& kind) {
           {"parameters", std::move(parameters)}};
 }
 
+// "latency,loss"; a name that is not ours is a custom image's.
+std::vector<std::string> failures_asked_for(const Call& call) {
+  std::vector<std::string> names;
+  const std::string* text = call.parameter("failure");
+  for (const auto word : split(text == nullptr ? "" : std::string_view(*text), ',')) {
+    const auto kind = failure::find_kind(trim(word));
+    if (!trim(word).empty()) names.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
+  }
+  return names;
+}
+
 }  // namespace
 
 Response list_targets(const Call& call) {
@@ -36,7 +48,7 @@ Response list_targets(const Call& call) {
     if (!parsed) return bad_field("selector", parsed.error().message);
     selector = std::move(*parsed);
   }
-  return json_response(to_json(call.service->targets(selector)));
+  return json_response(to_json(call.service->targets(selector, failures_asked_for(call))));
 }
 
 boost::asio::awaitable<Response> list_failures(Call call) {

@@ -1,6 +1,8 @@
 // Connections at their limits, streams, who may connect.
 #include <gmock/gmock.h>
 
+#include <numeric>
+
 #include "fakes/api_fixture.hpp"
 #include "fakes/wire.hpp"
 
@@ -183,6 +185,36 @@ TEST(Events, AsServerSentEvents) {
             "\"policy\":\"slow\",\"target\":\"web\",\"endpoint\":\"local\",\"data\":{\"window\":1}}\n\n");
   wire.close();
   server.wait_until([&] { return server.service.listeners() == 0; });
+}
+
+TEST(Events, EachListenerGetsEachEventOnceInOrder) {
+  RunningServer server(open_to_all());
+  struct Client {
+    std::unique_ptr<Wire> wire;
+    std::uint64_t joined;  // with the event that was the last one then
+  };
+  const auto mark = [](std::uint64_t id) { return concat("{\"id\":", id, ","); };
+  std::vector<Client> clients;
+  std::uint64_t told = 1;
+  server.on_thread([&] { server.service.emit(event(told)); });
+  for (const std::string accept :
+       {"text/event-stream", "application/jsonl", "text/event-stream", "application/jsonl"}) {
+    clients.push_back({std::make_unique<Wire>(server.addresses.front()), told + 1});
+    clients.back().wire->request("GET", "/events", concat("Accept: ", accept, "\r\nLast-Event-ID: ", told, "\r\n"));
+    server.on_thread([&] { server.service.emit(event(++told)); });
+    clients.back().wire->read_until(mark(told));
+  }
+  constexpr std::uint64_t last = 50;
+  while (told < last) server.on_thread([&] { server.service.emit(event(++told)); });
+  for (const auto& client : clients) {
+    const std::string text = client.wire->read_until(mark(last));
+    std::vector<std::uint64_t> ids;
+    for (std::size_t at = text.find("{\"id\":"); at != std::string::npos; at = text.find("{\"id\":", at + 1))
+      ids.push_back(std::stoul(text.substr(at + 6, 4)));
+    std::vector<std::uint64_t> wanted(last - client.joined);
+    std::iota(wanted.begin(), wanted.end(), client.joined + 1);
+    EXPECT_EQ(ids, wanted);
+  }
 }
 
 TEST(Events, AsJsonLinesFromATimeOn) {

@@ -52,7 +52,7 @@ json::object without_seed_if_none(const policy::Draft& draft) {
 }
 
 Change creation(const policy::Draft& draft) {
-  Change change{Change::Kind::create, draft.policy.name, {}, false, 0, without_seed_if_none(draft)};
+  Change change{Change::Kind::create, draft.policy.name, {}, false, {}, 0, without_seed_if_none(draft)};
   change.differences = differences_of({}, change.body);
   return change;
 }
@@ -62,10 +62,11 @@ Result<Change> update(const json::value& answer, policy::Draft draft) {
   if (!before) return fail(context(concat("the service's policy ", draft.policy.name), before.error()));
   if (!draft.has_seed) draft.policy.schedule.seed = before->policy.schedule.seed;
   draft.has_seed = true;
-  Change change{Change::Kind::none, draft.policy.name, {}, false, 0, policy::to_json(draft.policy)};
+  Change change{Change::Kind::none, draft.policy.name, {}, false, {}, 0, policy::to_json(draft.policy)};
   change.differences = differences_of(policy::to_json(before->policy), change.body);
   if (!change.differences.empty()) change.kind = Change::Kind::update;
   change.begins_anew = policy::restarts_schedule(before->policy, draft.policy);
+  if (set_of(before->policy) != set_of(draft.policy)) change.joins = set_of(draft.policy);
   change.revision = parse_unsigned(field_text(answer, "revision")).value_or(0);
   return change;
 }
@@ -77,10 +78,21 @@ const json::value* find_policy(const json::value& current, std::string_view name
   return nullptr;
 }
 
-std::string set_of(const json::value& answer) {
-  const auto* labels = answer.is_object() ? answer.get_object().if_contains("labels") : nullptr;
-  const auto* set = labels != nullptr && labels->is_object() ? labels->get_object().if_contains(set_label) : nullptr;
-  return set == nullptr ? "" : field_text(set);
+std::string set_in(const json::value& answer) {
+  const auto draft = policy_of(answer);
+  return draft ? set_of(draft->policy) : "";
+}
+
+// A policy of another set is somebody else's, or the set was given another name.
+void refuse_those_of_others(const json::value& current, const std::vector<policy::FilePolicy>& wanted,
+                            std::vector<FieldError>& refused) {
+  for (const auto& each : wanted) {
+    const auto* known = find_policy(current, each.draft.policy.name);
+    const std::string owner = known == nullptr ? "" : set_in(*known);
+    if (owner.empty() || owner == each.set) continue;
+    refused.push_back({each.place, concat(each.draft.policy.name, " is of the set ", owner, " and not of ", each.set,
+                                          ": --take-over makes it one of these files'")});
+  }
 }
 
 void add_removals(std::vector<Change>& changes, const json::value& current,
@@ -90,9 +102,9 @@ void add_removals(std::vector<Change>& changes, const json::value& current,
   for (const auto& answer : current.get_array()) {
     const std::string name = field_text(answer, "name");
     const auto is_it = [&](const policy::FilePolicy& each) { return each.draft.policy.name == name; };
-    if (!sets.contains(set_of(answer)) || std::ranges::any_of(wanted, is_it)) continue;
+    if (!sets.contains(set_in(answer)) || std::ranges::any_of(wanted, is_it)) continue;
     const auto revision = parse_unsigned(field_text(answer, "revision")).value_or(0);
-    changes.push_back({Change::Kind::remove, name, {}, false, revision, {}});
+    changes.push_back({Change::Kind::remove, name, {}, false, {}, revision, {}});
   }
 }
 
@@ -110,19 +122,27 @@ json::object policy_fields(const json::value& answer) {
 
 Result<policy::Draft> policy_of(const json::value& answer) { return policy::draft_from_json(policy_fields(answer)); }
 
+std::string set_of(const policy::Policy& policy) {
+  const auto label = policy.labels.find(std::string(set_label));
+  return label == policy.labels.end() ? "" : label->second;
+}
+
 Result<std::vector<Change>> plan_changes(const json::value& current, const std::vector<policy::FilePolicy>& wanted,
-                                         bool prune) {
+                                         const ApplyTerms& terms) {
   if (!current.is_array()) return fail(ErrorCode::protocol, "the service does not answer with a list of policies");
+  std::vector<FieldError> refused;
+  if (!terms.take_over) refuse_those_of_others(current, wanted, refused);
+  if (!refused.empty()) return fail(Error{ErrorCode::conflict, refused.front().message, refused});
   std::vector<Change> changes;
   for (const auto& each : wanted) {
     policy::Draft draft = each.draft;
-    draft.policy.labels.emplace(set_label, each.set);
+    draft.policy.labels[std::string(set_label)] = each.set;
     const auto* known = find_policy(current, draft.policy.name);
     auto change = known == nullptr ? Result<Change>(creation(draft)) : update(*known, std::move(draft));
     if (!change) return fail(change.error());
     changes.push_back(std::move(*change));
   }
-  if (prune) add_removals(changes, current, wanted);
+  if (terms.prune) add_removals(changes, current, wanted);
   return changes;
 }
 

@@ -26,14 +26,23 @@ struct Change {
   std::string name;
   std::vector<Difference> differences;
   bool begins_anew = false;    // the schedule, by an update
+  std::string joins = {};      // the set that it becomes one of by an update; empty: it stays where it is
   std::uint64_t revision = 0;  // of the policy that is changed
   boost::json::object body;    // of the request; empty for a removal
 };
 
-// `current` is the answer of GET /v1/policies. In the order of the files, then removals. With `prune` those policies go
-// that an earlier apply of the same sets has made and that the files no longer have.
+struct ApplyTerms {
+  bool prune = false;      // what an earlier apply of the same sets has made and the files no longer have goes
+  bool take_over = false;  // what is of another set, too
+};
+
+// `current` is the answer of GET /v1/policies. In the order of the files, then removals. ErrorCode::conflict names
+// every policy that is of another set; what is of none, made by hand, is taken.
 Result<std::vector<Change>> plan_changes(const boost::json::value& current,
-                                         const std::vector<policy::FilePolicy>& wanted, bool prune);
+                                         const std::vector<policy::FilePolicy>& wanted, const ApplyTerms& terms);
+
+// The set of files that a policy is from; empty: it was made by hand.
+std::string set_of(const policy::Policy& policy);
 
 // A policy of the service's answer: its status and what else is no field of a policy left out.
 boost::json::object policy_fields(const boost::json::value& answer);

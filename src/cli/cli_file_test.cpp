@@ -77,6 +77,7 @@ TEST_F(CliFiles, ADryRunShowsWhatWouldChangeAndChangesNothing) {
             "old would be updated\n"
             "    + labels.entropy.set: default\n"
             "    ~ selector: service=db -> a\n"
+            "    it is not of these files: it would be one of the set default, which --prune may remove\n"
             "cut would be removed\n")
       << outcome.err;
   EXPECT_EQ(server.on_thread([&] { return server.service.written.size(); }), revisions);
@@ -91,6 +92,26 @@ TEST_F(CliFiles, PruneRemovesOnlyWhatTheSameSetHasMade) {
   EXPECT_EQ(run({"apply", "-f", "-"}).out, "cut unchanged\n");
   EXPECT_EQ(run({"apply", "-f", "-", "--prune"}).out, "cut unchanged\nslow-db removed\n");
   EXPECT_EQ(run({"ls", "-q"}).out, "by-hand\ncut\ntheirs\n");
+}
+
+TEST_F(CliFiles, SaysWhatItTakesAndLeavesWhatIsOfAnotherSet) {
+  create("by-hand");
+  input = "policies: {by-hand: {selector: service=db, failure: partition}}";
+  EXPECT_THAT(run({"apply", "-f", "-"}).out,
+              testing::ContainsRegex("by-hand updated .*; not of these files before, now of the set default\\)\n"));
+  EXPECT_EQ(run({"apply", "-f", "-"}).out, "by-hand unchanged\n");
+  input =
+      "name: shop\npolicies: {by-hand: {selector: service=db, failure: partition}, b: {selector: b, failure: "
+      "partition}}";
+  const Outcome refused = run({"apply", "-f", "-"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.out, "") << "nothing was changed";
+  EXPECT_EQ(
+      refused.err,
+      "entropy: (standard input):2:12: by-hand is of the set default and not of shop: --take-over makes it one of "
+      "these files'\n");
+  EXPECT_THAT(run({"apply", "-f", "-", "--take-over"}).out, HasSubstr("now of the set shop)\nb created\n"));
+  EXPECT_EQ(kept("by-hand").labels.at("entropy.set"), "shop");
 }
 
 TEST_F(CliFiles, EveryProblemOfEveryFileIsSaidWithItsPlace) {
@@ -128,6 +149,13 @@ TEST_F(CliFiles, ExportsWhatApplyTakes) {
   EXPECT_THAT(exported.out, StartsWith("policies:\n  cut:\n    selector: service=web\n"));
   input = exported.out;
   EXPECT_EQ(run({"apply", "-f", "-"}).out, "cut unchanged\nslow-db unchanged\n");
+  input = "name: other\npolicies: {theirs: {selector: a, failure: partition, description: \"\U0001F600\"}}";
+  run({"apply", "-f", "-"});
+  for (const std::string format : {"yaml", "json"}) {
+    input = run({"export", "--format", format}).out;
+    const Outcome again = run({"apply", "-f", "-", "--prune"});
+    EXPECT_EQ(again.out, "cut unchanged\nslow-db unchanged\ntheirs unchanged\n") << input << again.err;
+  }
   input = run({"export", "--format", "json", "cut"}).out;
   EXPECT_THAT(input, StartsWith("{\n    \"policies\": {\n        \"cut\": {"));
   EXPECT_EQ(run({"apply", "-f", "-"}).out, "cut unchanged\n");

@@ -149,7 +149,7 @@ TEST_F(Cli, ShowsEventsUntilTheServiceEnds) {
   };
   auto all = watch({});
   auto some = watch({"--filter", "type=fault.*", "--filter", "policy=demo", "--format", "json"});
-  server.wait_until([&] { return server.service.listeners() == 2; });
+  server.wait_until([&] { return server.service.replays == 2; });
   server.stop(20s);
   EXPECT_EQ(all.get().out,
             "1970-01-01T00:00:01Z fault.started policy=demo target=web window=3\n"
@@ -191,6 +191,30 @@ TEST_F(Cli, ShowsLogs) {
   EXPECT_EQ(missing.err, "entropy: no injector \"none\"\n");
 }
 
+TEST_F(Cli, CreateMayWaitUntilThePolicyIsReady) {
+  const std::vector<std::string> given = {"create", "--name", "p", "-c", "a", "-e", "partition", "--wait"};
+  const auto with = [&](std::initializer_list<std::string> more) {
+    auto words = given;
+    words.insert(words.end(), more);
+    return run(words);
+  };
+  server.on_thread([&] { server.service.running_phase = control::Phase::active; });
+  const Outcome at_once = with({});
+  EXPECT_EQ(at_once.code, 0) << at_once.err;
+  EXPECT_EQ(at_once.out, "p\n");
+  run({"rm", "p"});
+  server.on_thread([&] { server.service.running_phase = control::Phase::waiting; });
+  const Outcome nobody = with({"--timeout", "1s"});
+  EXPECT_EQ(nobody.code, 1);
+  EXPECT_EQ(nobody.out, "p\n") << "it is there, and its name is known";
+  EXPECT_EQ(nobody.err,
+            "entropy: p: no container matches yet\n"
+            "entropy: p: not ready within 1s (it stays: entropy inspect p, entropy rm p)\n");
+  EXPECT_EQ(with({"--stopped"}).code, 2);
+  EXPECT_EQ(with({"--timeout", "0s"}).code, 2);
+  EXPECT_EQ(run({"create", "-c", "a", "-e", "partition", "--timeout", "5s"}).code, 2);
+}
+
 TEST_F(Cli, MatchesSayingWhyNot) {
   server.on_thread([&] {
     server.service.target_states = {{"1", "db", "local", false, "service=web does not hold (service=db)"},
@@ -202,6 +226,7 @@ TEST_F(Cli, MatchesSayingWhyNot) {
   EXPECT_THAT(run({"match", "service=web", "--format", "{{.name}} of {{.project}}"}).out, HasSubstr("web of shop\n"));
   EXPECT_EQ(run({"match", "-q", "service=web"}).out, "web\n");
   EXPECT_EQ(run({"match", ""}).code, 1);
+  EXPECT_THAT(run({"match", "service=web", "-e", "packet_loss", "-e", "skew"}).out, HasSubstr("asked for loss,skew"));
 }
 
 TEST_F(Cli, ListsFailures) {
@@ -257,6 +282,10 @@ TEST_F(Cli, DoctorTellsWhatIsWrong) {
   server.on_thread([&] { server.service.examined[1].missing = "the capability NET_ADMIN"; });
   EXPECT_EQ(run({"doctor"}).code, 1);
   EXPECT_THAT(healthy.out, HasSubstr("kernel 6.1.0"));
+  env["DOCKER_HOST"] = "unix:///none/docker.sock";
+  EXPECT_THAT(run({"doctor"}).out, HasSubstr("note  no /none/docker.sock (DOCKER_HOST) on this host"));
+  env["DOCKER_HOST"] = "tcp://engine:2375";
+  EXPECT_THAT(run({"doctor"}).out, HasSubstr("note  DOCKER_HOST is tcp://engine:2375: "));
   view.up = false;
   view.message = "permission denied";
   server.on_thread([&] { server.service.endpoint_views = {view}; });

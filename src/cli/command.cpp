@@ -69,4 +69,11 @@ void add_list_option(CLI::App& command, const std::string& flags, std::vector<st
       ->type_name(value_name);
 }
 
+Result<Duration> option_duration(std::string_view option, std::string_view text) {
+  auto duration = parse_duration(text);
+  if (!duration) return fail(entropy::context(option, duration.error()));
+  if (*duration < std::chrono::seconds(1)) return fail(ErrorCode::invalid, concat(option, " is at least 1s"));
+  return duration;
+}
+
 }  // namespace entropy::cli

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/units.hpp"
 #include "cli/cli.hpp"
 #include "cli/client.hpp"
 #include "cli/settings.hpp"
@@ -55,6 +56,9 @@ class Commands {
 // Each takes one value a time, so that what follows it is not swallowed.
 void add_list_option(CLI::App& command, const std::string& flags, std::vector<std::string>& values,
                      const std::string& description, const std::string& value_name);
+
+// The value of an option: at least 1s. The error names the option.
+Result<Duration> option_duration(std::string_view option, std::string_view text);
 
 // Policy files; the option is repeatable.
 void add_file_option(CLI::App& command, const std::string& flags, std::vector<std::string>& files);

@@ -1,5 +1,7 @@
 // apply, export, schema.
+#include <map>
 #include <ostream>
+#include <utility>
 
 #include "base/text.hpp"
 #include "base/url.hpp"
@@ -8,6 +10,7 @@
 #include "cli/fields.hpp"
 #include "cli/files.hpp"
 #include "policy/policy_schema.hpp"
+#include "policy/yaml_text.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -16,7 +19,7 @@ namespace json = boost::json;
 
 struct ApplyOptions {
   std::vector<std::string> files;
-  bool prune = false;
+  ApplyTerms terms;
   bool dry_run = false;
 };
 
@@ -46,6 +49,9 @@ void print_plan(std::ostream& out, const std::vector<Change>& changes) {
     out << concat(change.name, kept ? " " : " would be ", past_of(change.kind), "\n");
     for (const auto& each : change.differences) out << difference_line(each);
     if (change.begins_anew) out << "    its windows would begin anew\n";
+    if (!change.joins.empty())
+      out << concat("    it is not of these files: it would be one of the set ", change.joins,
+                    ", which --prune may remove\n");
   }
 }
 
@@ -54,8 +60,9 @@ std::string summary(const Change& change) {
   if (change.kind != Change::Kind::update) return text;
   std::vector<std::string> fields;
   for (const auto& each : change.differences) fields.push_back(each.field);
-  append(text, concat(" (", join(fields, ", "), change.begins_anew ? "; its windows begin anew)" : ")"));
-  return text;
+  append(text, concat(" (", join(fields, ", "), change.begins_anew ? "; its windows begin anew" : ""));
+  if (!change.joins.empty()) append(text, concat("; not of these files before, now of the set ", change.joins));
+  return text + ")";
 }
 
 Result<> carry_out(const Client& client, const Change& change) {
@@ -77,7 +84,7 @@ int apply(const Context& context, const ApplyOptions& options) {
   if (!client) return context.usage(client.error().message);
   const auto current = client->call("GET", "/v1/policies");
   if (!current) return context.report(current.error());
-  const auto changes = plan_changes(*current, *policies, options.prune);
+  const auto changes = plan_changes(*current, *policies, options.terms);
   if (!changes) return context.report(changes.error());
   if (options.dry_run) {
     print_plan(context.console.out, *changes);
@@ -104,13 +111,28 @@ void add_apply(Commands& commands) {
   add_file_option(command, "-f,--file", options->files);
   command.get_option("--file")->required();
   command.add_flag(
-      "--prune", options->prune,
+      "--prune", options->terms.prune,
       "also remove what an earlier apply of the same set has made and the files no longer have; the set is "
       "`name:` in the file. What create or run have made is never pruned");
+  command.add_flag("--take-over", options->terms.take_over,
+                   "also change policies that are of another set; those made by hand are taken without it");
   command.add_flag("--dry-run", options->dry_run, "only show what would change");
 }
 
 bool is_of_a_run(const policy::Policy& policy) { return policy.labels.contains(std::string(run_label)); }
+
+// One for each set, so that `apply --prune` of them changes nothing. What was made by hand is of the default set then.
+std::vector<json::object> documents_of(std::vector<policy::Policy> policies) {
+  std::map<std::string, std::vector<policy::Policy>> sets;
+  for (auto& each : policies) {
+    const std::string set = set_of(each);
+    each.labels.erase(std::string(set_label));
+    sets[set.empty() ? std::string(policy::default_set) : set].push_back(std::move(each));
+  }
+  std::vector<json::object> documents;
+  for (const auto& [set, members] : sets) documents.push_back(policy::to_document(set, members));
+  return documents;
+}
 
 int export_policies(const Context& context, const std::vector<std::string>& names, bool as_json) {
   const auto client = context.client();
@@ -132,15 +154,14 @@ int export_policies(const Context& context, const std::vector<std::string>& name
   for (const auto& [name, policy] : known) {
     if (names.empty() && !is_of_a_run(policy)) chosen.push_back(policy);
   }
-  for (auto& each : chosen) std::erase_if(each.labels, [](const auto& label) { return label.first == set_label; });
   if (chosen.empty()) return context.report({ErrorCode::not_found, "there is no policy to export"});
-  const std::string text = policy::print_policy_file(chosen);
-  if (!as_json) {
-    context.console.out << text;
-    return done;
+  for (bool first = true; const auto& document : documents_of(std::move(chosen))) {
+    if (as_json) {
+      context.console.out << policy::print_json(document, policy::JsonStyle::indented) << "\n";
+    } else {
+      context.console.out << (std::exchange(first, false) ? "" : "---\n") << policy::print_yaml(document);
+    }
   }
-  const auto value = policy::read_yaml(text);
-  context.console.out << policy::print_json(value.documents.front().value, policy::JsonStyle::indented) << "\n";
   return done;
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "policy/document.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -39,7 +40,7 @@ Result<std::vector<std::string>> files_of(const std::string& path) {
 
 // At most one byte more than the longest that is read, so that the reader refuses what is longer.
 std::string read_all(std::istream& in) {
-  std::string text(policy::longest_yaml + 1, '\0');
+  std::string text(policy::longest_text + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text;

@@ -30,13 +30,16 @@ json::array in_order(const json::value& targets, bool matched_alone) {
 void add_match(Commands& commands) {
   struct Given {
     std::string selector;
+    std::vector<std::string> failures;
     ListOptions list;
   };
   const auto given = std::make_shared<Given>();
   CLI::App& command =
       commands.add("match", "show which containers a selector selects, and why not the others; touches nothing",
                    "entropy match 'service=web,tier notin (gold)'", [given](const Context& context) {
-                     const std::string path = concat("/v1/targets", print_query({{"selector", given->selector}}));
+                     Query query{{"selector", given->selector}};
+                     if (!given->failures.empty()) query.emplace_back("failure", join(given->failures, ","));
+                     const std::string path = concat("/v1/targets", print_query(query));
                      const bool no_trunc = given->list.no_trunc;
                      const Layout layout{{{"CONTAINER ID"},
                                           {"NAME", true},
@@ -58,6 +61,8 @@ void add_match(Commands& commands) {
                      });
                    });
   command.add_option("SELECTOR", given->selector, "as in create --criteria")->required();
+  add_list_option(command, "-e,--failure", given->failures,
+                  "only those that allow this failure, by their label entropy.allow (repeatable)", "NAME");
   add_list_options(command, given->list);
 }
 

@@ -1,39 +1,83 @@
 // create, rm, start, stop.
 #include <ostream>
+#include <thread>
+#include <utility>
 
 #include "base/text.hpp"
 #include "base/url.hpp"
 #include "cli/command.hpp"
 #include "cli/fields.hpp"
 #include "cli/policy_options.hpp"
+#include "cli/readiness.hpp"
 
 namespace entropy::cli {
 namespace {
 
 namespace json = boost::json;
 
-int create(const Context& context, const PolicyOptions& options) {
-  const auto body = policy_body(options);
+struct CreateOptions {
+  PolicyOptions policy;
+  bool wait = false;
+  std::string timeout;
+};
+
+// Until the policy holds where it should now, or waits for its window on every container.
+int wait_for(const Context& context, const Client& client, const std::string& name, Duration timeout) {
+  std::string said;
+  const auto ready = [&]() -> Result<bool> {
+    const auto readiness = readiness_of(client, name);
+    if (!readiness) return fail(readiness.error());
+    if (readiness->phase != "waiting" && readiness->all()) return true;
+    const std::string state = readiness->phase == "waiting"
+                                  ? std::string("no container matches yet")
+                                  : concat(readiness->ready, " of ", readiness->targets, " containers ready");
+    if (state != std::exchange(said, state)) context.console.err << concat("entropy: ", name, ": ", state, "\n");
+    return false;
+  };
+  const auto pause = [](Duration time) {
+    std::this_thread::sleep_for(time);
+    return false;
+  };
+  const auto waited = wait_until(ready, timeout, pause);
+  if (waited) return done;
+  if (waited.error().code != ErrorCode::timeout) return context.report(waited.error());
+  return context.report({ErrorCode::timeout, concat(name, ": ", waited.error().message, " (it stays: entropy inspect ",
+                                                    name, ", entropy rm ", name, ")")});
+}
+
+int create(const Context& context, const CreateOptions& options) {
+  if (options.wait && options.policy.stopped) return context.usage("--wait would wait for ever with --stopped");
+  if (!options.wait && !options.timeout.empty()) return context.usage("--timeout is how long --wait waits");
+  const auto timeout = option_duration("--timeout", options.timeout.empty() ? "60s" : options.timeout);
+  if (!timeout) return context.usage(timeout.error().message);
+  const auto body = policy_body(options.policy);
   if (!body) return context.usage(body.error().message);
-  return context.call("POST", "/v1/policies", *body, [&](const json::value& policy) {
-    context.console.out << field_text(policy, "name") << "\n";
-    // It is there, but a custom image may have refused its parameters already.
-    if (field_text(policy, "status.phase") == "degraded") {
-      context.console.err << concat("entropy: degraded: ", field_text(policy, "status.message"), "\n");
-    }
-    return done;
-  });
+  const auto client = context.client();
+  if (!client) return context.usage(client.error().message);
+  const auto policy = client->call("POST", "/v1/policies", *body);
+  if (!policy) return context.report(policy.error());
+  const std::string name = field_text(*policy, "name");
+  context.console.out << name << "\n" << std::flush;
+  if (options.wait) return wait_for(context, *client, name, *timeout);
+  // It is there, but a custom image may have refused its parameters already.
+  if (field_text(*policy, "status.phase") == "degraded") {
+    context.console.err << concat("entropy: degraded: ", field_text(*policy, "status.message"), "\n");
+  }
+  return done;
 }
 
 void add_create(Commands& commands) {
-  const auto options = std::make_shared<PolicyOptions>();
+  const auto options = std::make_shared<CreateOptions>();
   CLI::App& command =
       commands.add("create", "create a policy: a failure, whom it is for, when and how often; prints its name",
                    "entropy create --name demo -e latency -o delay=200ms -f 10 -p .25 -c service=ping",
                    [options](const Context& context) { return create(context, *options); });
-  add_policy_options(command, *options, "-f,--frequency");
+  add_policy_options(command, options->policy, "-f,--frequency");
   command.get_option("--criteria")->required();
   command.get_option("--failure")->required();
+  command.add_flag("--wait", options->wait, "return when it holds, or waits for its window, on every container");
+  command.add_option("--timeout", options->timeout, "so long --wait waits (60s); the policy stays")
+      ->type_name("DURATION");
 }
 
 // Goes on after an error; prints each name that is done.

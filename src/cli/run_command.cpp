@@ -1,8 +1,6 @@
 // run: policies from options or files, for a while or for as long as a command runs; rolled back, verified, reported.
 #include <stdlib.h>
 
-#include <algorithm>
-#include <fstream>
 #include <ostream>
 
 #include "base/clock.hpp"
@@ -12,6 +10,7 @@
 #include "cli/fields.hpp"
 #include "cli/files.hpp"
 #include "cli/policy_options.hpp"
+#include "cli/report_files.hpp"
 #include "cli/run_report.hpp"
 #include "cli/run_session.hpp"
 #include "cli/standalone.hpp"
@@ -39,34 +38,6 @@ struct RunOptions {
   std::vector<std::string> endpoints;
 };
 
-struct Report {
-  std::string format;
-  std::string path;
-};
-
-// What is to be done, checked.
-struct RunPlan {
-  std::vector<RunPolicy> policies;
-  RunTerms terms;
-  std::vector<Report> reports;
-};
-
-Result<std::vector<Report>> read_reports(const std::vector<std::string>& given) {
-  std::vector<Report> reports;
-  const std::vector<std::string> formats = {"junit", "json", "markdown"};
-  for (const std::string_view each : given) {
-    const auto equals = each.find('=');
-    if (equals == std::string_view::npos || equals + 1 == each.size())
-      return fail(ErrorCode::invalid, concat("--report ", each, " is not FORMAT=FILE, as in --report junit=chaos.xml"));
-    const std::string format(each.substr(0, equals));
-    if (std::ranges::find(formats, format) == formats.end())
-      return fail(ErrorCode::invalid,
-                  concat("--report: unknown format ", entropy::quoted(format), did_you_mean(format, formats)));
-    reports.push_back({format, std::string(each.substr(equals + 1))});
-  }
-  return reports;
-}
-
 // -f is a file; with -e it is the frequency, as in create.
 Result<RunOptions> sorted_out(RunOptions options) {
   if (options.policy.failure.empty()) {
@@ -74,6 +45,8 @@ Result<RunOptions> sorted_out(RunOptions options) {
   } else if (!options.files_or_frequency.empty()) {
     options.policy.fields["frequency"] = options.files_or_frequency.back();
   }
+  if (options.policy.stopped)
+    return fail(ErrorCode::invalid, "run is for policies that run: create --stopped makes one that `start` starts");
   const bool has_selector = options.policy.fields["selector"].has_value();
   if (options.files.empty() && (options.policy.failure.empty() || !has_selector))
     return fail(ErrorCode::invalid, "which policies? --file FILE, or --failure and --criteria as in create");
@@ -102,57 +75,50 @@ Result<std::vector<RunPolicy>> policies_of(const RunOptions& options, const Cons
   return policies;
 }
 
-Result<Duration> option_duration(std::string_view option, std::string_view text) {
-  auto duration = parse_duration(text);
-  if (!duration) return fail(context(option, duration.error()));
-  if (*duration < 1s) return fail(ErrorCode::invalid, concat(option, " is at least 1s"));
-  return duration;
-}
-
-Result<RunPlan> plan_of(const RunOptions& options, const Console& console) {
-  RunPlan plan;
-  auto reports = read_reports(options.reports);
-  if (!reports) return fail(reports.error());
-  plan.reports = std::move(*reports);
+Result<RunTerms> terms_of(const RunOptions& options, const Console& console) {
+  RunTerms terms;
   const auto lease = option_duration("--lease", options.lease);
   if (!lease) return fail(lease.error());
   const bool ends = !console.command.empty() || !options.bound.empty() || options.standalone;
-  if (ends) plan.terms.lease = *lease;
-  if (!ends && !plan.reports.empty())
+  if (ends) terms.lease = *lease;
+  if (!ends && !options.reports.empty())
     return fail(ErrorCode::invalid, "--report needs a run that ends: -- CMD or --for");
-  if (!options.bound.empty()) {
-    const auto bound = option_duration("--for", options.bound);
-    if (!bound) return fail(bound.error());
-    plan.terms.bound = *bound;
-  }
-  auto policies = policies_of(options, console);
-  if (!policies) return fail(policies.error());
-  plan.policies = std::move(*policies);
-  return plan;
+  if (options.bound.empty()) return terms;
+  const auto bound = option_duration("--for", options.bound);
+  if (!bound) return fail(bound.error());
+  terms.bound = *bound;
+  return terms;
+}
+
+std::vector<std::string> lines_of(const Error& error) {
+  std::vector<std::string> lines;
+  for (const auto& each : error.fields) lines.push_back(concat(each.field, ": ", each.message));
+  return lines.empty() ? std::vector{error.message} : lines;
 }
 
 // From the first look to the report.
 class Runner {
  public:
-  Runner(const Console& console, const Client& client, RunPlan plan)
+  Runner(const Console& console, const Client& client, const RunTerms& terms, ReportFiles& reports)
       : console_(console),
-        plan_(std::move(plan)),
+        terms_(terms),
+        reports_(reports),
         session_(client, console.err, [this](Duration time) { return interrupted(time); }) {}
 
-  int run() {
-    if (!console_.command.empty()) {
-      const auto runnable = Child::check(console_.command);
-      if (!runnable) return refuse(runnable.error(), code_of(runnable.error()));
-    }
+  int run(std::vector<RunPolicy> policies) {
     outcome_.command = console_.command;
     outcome_.began = to_rfc3339(SystemClock().now());
-    const auto looked = session_.preflight(plan_.policies);
-    if (!looked) return refuse(looked.error(), not_as_expected(console_));
-    auto begun = session_.create(plan_.policies, plan_.terms);
-    if (begun && plan_.terms.lease) begun = session_.wait_ready();
-    if (begun && !plan_.terms.lease) begun = session_.wait_active();
+    if (!console_.command.empty()) {
+      const auto runnable = Child::check(console_.command);
+      if (!runnable) return did_not_begin(runnable.error(), code_of(runnable.error()));
+    }
+    const auto looked = session_.preflight(policies);
+    if (!looked) return did_not_begin(looked.error(), not_as_expected(console_));
+    auto begun = session_.create(std::move(policies), terms_);
+    if (begun && terms_.lease) begun = session_.wait_ready();
+    if (begun && !terms_.lease) begun = session_.wait_active();
     if (!begun) return give_up(begun.error());
-    if (!plan_.terms.lease) {
+    if (!terms_.lease) {
       for (const auto& member : session_.members()) console_.out << member.name << "\n";
       return done;
     }
@@ -166,9 +132,15 @@ class Runner {
  private:
   static int code_of(const Error& error) { return error.code == ErrorCode::not_found ? not_found : not_executable; }
   void say(const std::string& text) { console_.err << concat("entropy: ", text, "\n") << std::flush; }
-  int refuse(const Error& error, int code) {
-    for (const auto& each : error.fields) say(concat(each.field, ": ", each.message));
-    if (error.fields.empty()) say(error.message);
+  void refuse(const Error& error) {
+    for (const auto& line : lines_of(error)) {
+      say(line);
+      outcome_.problems.push_back(line);
+    }
+  }
+  int did_not_begin(const Error& error, int code) {
+    refuse(error);
+    write_reports();
     return code;
   }
 
@@ -180,22 +152,24 @@ class Runner {
 
   // Before anything has run: what was made is taken back, but for a run that was to stay and was interrupted.
   int give_up(const Error& error) {
-    if (signal_ != 0 && !plan_.terms.lease) {
+    if (signal_ != 0 && !terms_.lease) {
       say("interrupted; the policies stay: entropy ls");
       return 128 + signal_;
     }
-    const auto left = session_.roll_back();
-    if (signal_ == 0) refuse(error, failed);
-    for (const auto& each : left) say(each);
-    say(left.empty() ? "rolled back" : "not rolled back everywhere");
+    outcome_.left = session_.roll_back();
+    if (signal_ == 0) refuse(error);
+    if (signal_ != 0) outcome_.problems.emplace_back("interrupted");
+    for (const auto& each : outcome_.left) say(each);
+    say(outcome_.left.empty() ? "rolled back" : "not rolled back everywhere");
+    write_reports();
     return signal_ != 0 ? 128 + signal_ : not_as_expected(console_);
   }
 
   // Without a command: until --for is over or a signal comes. The exit code so far.
   int hold() {
-    if (!plan_.terms.bound) say("Ctrl-C ends it");
+    if (!terms_.bound) say("Ctrl-C ends it");
     const auto begin = std::chrono::steady_clock::now();
-    while (!plan_.terms.bound || std::chrono::steady_clock::now() - begin < *plan_.terms.bound) {
+    while (!terms_.bound || std::chrono::steady_clock::now() - begin < *terms_.bound) {
       if (interrupted(100ms)) return 128 + signal_;
       session_.renew();
     }
@@ -205,7 +179,10 @@ class Runner {
   int run_command() {
     console_.out << std::flush;
     auto child = Child::start(console_.command, signals_);
-    if (!child) return refuse(child.error(), not_executable);
+    if (!child) {
+      refuse(child.error());
+      return not_executable;
+    }
     while (true) {
       const auto signal = signals_.wait(500ms, child->descriptor());
       if (const auto code = child->ended()) {
@@ -225,7 +202,7 @@ class Runner {
       if (!member.runs) continue;
       const auto faults = session_.history(member.name);
       if (!faults) {
-        refuse(faults.error(), failed);
+        refuse(faults.error());
         outcome_.left.push_back(concat(member.name, ": its history cannot be read"));
         continue;
       }
@@ -249,51 +226,64 @@ class Runner {
   }
 
   bool write_reports() {
-    bool all = true;
-    for (const auto& report : plan_.reports) {
-      std::ofstream file(report.path, std::ios::binary);
-      file << (report.format == "junit"  ? junit_report(outcome_)
-               : report.format == "json" ? json_report(outcome_)
-                                         : markdown_report(outcome_));
-      file.close();
-      if (file) continue;
-      say(concat("--report: ", report.path, " cannot be written"));
-      all = false;
-    }
-    return all;
+    if (outcome_.ended.empty()) outcome_.ended = to_rfc3339(SystemClock().now());
+    const auto written = reports_.write(outcome_);
+    if (!written) say(written.error().message);
+    return written.has_value();
   }
 
   const Console& console_;
-  RunPlan plan_;
+  RunTerms terms_;
+  ReportFiles& reports_;
   Signals signals_;
   RunSession session_;
   RunOutcome outcome_;
   int signal_ = 0;
 };
 
-int run(const Context& context, const RunOptions& given) {
-  const auto options = sorted_out(given);
-  if (!options) return context.usage(options.error().message);
-  auto plan = plan_of(*options, context.console);
-  if (!plan && !plan.error().fields.empty()) return context.report(plan.error());
-  if (!plan) return context.usage(plan.error().message);
-  if (!options->standalone) {
-    const auto client = context.client();
-    if (!client) return context.usage(client.error().message);
-    return Runner(context.console, *client, std::move(*plan)).run();
-  }
-  auto service = StandaloneService::start(context, options->endpoints);
-  if (!service) {
-    context.report(service.error());
-    return not_as_expected(context.console);
-  }
+// It does not come to a run: why, on the terminal and in the reports.
+int explain(const Context& context, const Error& error, ReportFiles& reports) {
+  context.report(error);
+  RunOutcome outcome;
+  outcome.command = context.console.command;
+  outcome.began = outcome.ended = to_rfc3339(SystemClock().now());
+  outcome.problems = lines_of(error);
+  if (const auto written = reports.write(outcome); !written) context.report(written.error());
+  return not_as_expected(context.console);
+}
+
+int run_standalone(const Context& context, const RunOptions& options, std::vector<RunPolicy> policies,
+                   const RunTerms& terms, ReportFiles& reports) {
+  auto service = StandaloneService::start(context, options.endpoints);
+  if (!service) return explain(context, service.error(), reports);
   // The command may want to look, too.
   ::setenv("ENTROPY_HOST", to_string(service->client().address()).c_str(), 1);
   ::setenv("ENTROPY_DATA_DIR", service->folder().c_str(), 1);
-  const int code = Runner(context.console, service->client(), std::move(*plan)).run();
+  const int code = Runner(context.console, service->client(), terms, reports).run(std::move(policies));
   const auto ended = service->stop();
   if (!ended) context.report(ended.error());
   return code == done && !ended ? not_as_expected(context.console) : code;
+}
+
+int run(const Context& context, const RunOptions& given) {
+  const auto options = sorted_out(given);
+  if (!options) return context.usage(options.error().message);
+  const auto terms = terms_of(*options, context.console);
+  if (!terms) return context.usage(terms.error().message);
+  const auto wanted = read_reports(options->reports);
+  if (!wanted) return context.usage(wanted.error().message);
+  auto policies = policies_of(*options, context.console);
+  if (!policies && policies.error().fields.empty()) return context.usage(policies.error().message);
+  auto reports = ReportFiles::open(*wanted);
+  if (!reports) {
+    context.report(reports.error());
+    return not_as_expected(context.console);
+  }
+  if (!policies) return explain(context, policies.error(), *reports);
+  if (options->standalone) return run_standalone(context, *options, std::move(*policies), *terms, *reports);
+  const auto client = context.client();
+  if (!client) return context.usage(client.error().message);
+  return Runner(context.console, *client, *terms, *reports).run(std::move(*policies));
 }
 
 }  // namespace
@@ -304,13 +294,14 @@ void add_run_command(Commands& commands) {
       "run", "create policies and wait until they hold; with -- CMD: run it under the faults, roll back, verify",
       "entropy run -f chaos.yaml --standalone --report junit=chaos.xml -- ./test.sh\n"
       "  entropy run -e latency -o delay=200ms -c service=db --for 60s\n\n"
-      "Exit code with -- CMD: CMD's own if it is not 0; 125 if nothing matched, a policy never fired or missed what "
-      "its\n"
-      "`expect` in the file says, or something could not be rolled back; 126, 127 if CMD cannot be run or found.",
+      "Exit code with -- CMD: CMD's own if it is not 0; 125 if a file is wrong, nothing matched, a policy never fired\n"
+      "or missed what its `expect` in the file says, or something could not be rolled back; 126, 127 if CMD cannot be\n"
+      "run or found.",
       [options](const Context& context) { return run(context, *options); });
   add_file_option(command, "--file", options->files);
   add_list_option(command, "-f", options->files_or_frequency, "--file, or with -e as in create --frequency", "FILE");
   add_policy_options(command, options->policy, "--frequency");
+  command.get_option("--stopped")->group("");  // known, so that it is refused with a reason
   command.add_option("--for", options->bound, "the faults end after so long; without -- CMD the run does")
       ->type_name("DURATION");
   add_list_option(command, "--report", options->reports, "junit=FILE, json=FILE or markdown=FILE (repeatable)",

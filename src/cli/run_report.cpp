@@ -76,7 +76,8 @@ std::string test_case(std::string_view name, const std::vector<std::string>& pro
 }
 
 std::vector<std::string> command_problems(const RunOutcome& outcome) {
-  if (outcome.exit_code.value_or(0) == 0) return {};
+  if (!outcome.exit_code) return {"was not run"};
+  if (*outcome.exit_code == 0) return {};
   return {concat("exited ", *outcome.exit_code)};
 }
 
@@ -123,7 +124,7 @@ int exit_code_of(const RunOutcome& outcome) {
   if (outcome.exit_code.value_or(0) != 0) return *outcome.exit_code;
   const bool as_expected =
       std::ranges::all_of(outcome.policies, [](const auto& each) { return each.problems.empty(); });
-  return as_expected && outcome.left.empty() ? 0 : not_as_expected;
+  return as_expected && outcome.left.empty() && outcome.problems.empty() ? 0 : not_as_expected;
 }
 
 std::string summary_of(const PolicyOutcome& outcome) {
@@ -144,10 +145,11 @@ std::string json_report(const RunOutcome& outcome) {
   }
   json::value code = nullptr;
   if (outcome.exit_code) code = *outcome.exit_code;
-  const json::object report{{"passed", passed(outcome)},    {"command", texts(outcome.command)},
-                            {"exit_code", std::move(code)}, {"began", outcome.began},
-                            {"ended", outcome.ended},       {"policies", std::move(policies)},
-                            {"left", texts(outcome.left)},  {"faults", outcome.faults}};
+  const json::object report{{"passed", passed(outcome)},       {"command", texts(outcome.command)},
+                            {"exit_code", std::move(code)},    {"began", outcome.began},
+                            {"ended", outcome.ended},          {"problems", texts(outcome.problems)},
+                            {"policies", std::move(policies)}, {"left", texts(outcome.left)},
+                            {"faults", outcome.faults}};
   return policy::print_json(report, policy::JsonStyle::indented) + "\n";
 }
 
@@ -160,6 +162,7 @@ std::string junit_report(const RunOutcome& outcome) {
     ++tests;
     if (!problems.empty()) ++failures;
   };
+  if (!outcome.problems.empty()) add("began", outcome.problems);
   for (const auto& each : outcome.policies) add(concat(each.name, " happened"), each.problems);
   add("rolled back", outcome.left);
   if (!outcome.command.empty()) add(join(outcome.command, " "), command_problems(outcome));
@@ -169,6 +172,7 @@ std::string junit_report(const RunOutcome& outcome) {
 
 std::string markdown_report(const RunOutcome& outcome) {
   std::string text = concat("## Entropy: ", passed(outcome) ? "passed" : "failed", "\n\n");
+  for (const auto& each : outcome.problems) append(text, concat(cell(each), "\n\n"));
   append(text, "| policy | seed | hits | containers | missed | |\n|---|---|---|---|---|---|\n");
   for (const auto& each : outcome.policies) {
     append(text, concat("| ", cell(each.name), " | ", each.seed, " | ", each.hits, " | ", each.targets, " | ",
@@ -177,7 +181,8 @@ std::string markdown_report(const RunOutcome& outcome) {
   append(text, outcome.left.empty() ? "\nEvery fault was rolled back and read back as gone.\n"
                                     : concat("\nNot rolled back: ", cell(join(outcome.left, "; ")), "\n"));
   if (!outcome.command.empty()) {
-    append(text, concat("\n`", cell(join(outcome.command, " ")), "` exited ", outcome.exit_code.value_or(-1), ".\n"));
+    const std::string ended = outcome.exit_code ? concat("exited ", *outcome.exit_code) : "was not run";
+    append(text, concat("\n`", cell(join(outcome.command, " ")), "` ", ended, ".\n"));
   }
   return text;
 }

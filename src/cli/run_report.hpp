@@ -24,6 +24,7 @@ struct RunOutcome {
   std::optional<int> exit_code;      // of the command
   std::string began;                 // RFC 3339
   std::string ended;
+  std::vector<std::string> problems;  // what kept it from beginning, or from being known
   std::vector<PolicyOutcome> policies;
   std::vector<std::string> left;  // what could not be rolled back
   boost::json::array faults;      // as /v1/faults has them

@@ -11,6 +11,7 @@
 #include "cli/changes.hpp"
 #include "cli/command.hpp"
 #include "cli/fields.hpp"
+#include "cli/readiness.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -18,9 +19,7 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr Duration look_interval = 100ms;
 constexpr Duration patience_for_injectors = 60s;
-constexpr Duration patience_with_trouble = 5s;
 
 std::string path_of(const std::string& name) { return concat("/v1/policies/", percent_encode(name)); }
 
@@ -59,6 +58,8 @@ Result<> RunSession::preview(const RunPolicy& policy) const {
 }
 
 Result<> RunSession::preflight(const std::vector<RunPolicy>& policies) const {
+  if (std::ranges::none_of(policies, [](const RunPolicy& each) { return wants_running(each.body); }))
+    return fail(ErrorCode::invalid, "every policy has `state: stopped`: there is nothing to run");
   const auto endpoints = client_.call("GET", "/v1/endpoints");
   if (!endpoints) return fail(endpoints.error());
   std::string why = "no Docker engine is connected";
@@ -169,49 +170,26 @@ void RunSession::renew_one(Member& member) {
 }
 
 Result<bool> RunSession::is_ready(const Member& member) {
-  const auto answer = client_.call("GET", path_of(member.name));
-  if (!answer) return fail(answer.error());
-  const auto due =
-      client_.call("GET", concat("/v1/forecast", print_query({{"policy", member.name}, {"until", "1us"}})));
-  if (!due) return fail(due.error());
-  const auto targets = array_at(*answer, "targets");
-  const std::string phase = field_text(*answer, "status.phase");
-  if (phase == "halted") return fail(ErrorCode::conflict, "everything is halted: entropy resume");
-  if (phase == "degraded")
-    return fail(ErrorCode::unavailable, concat(member.name, ": ", field_text(*answer, "message")));
-  if (phase == "expired") return true;
-  std::size_t ready = 0;
-  for (const auto& target : targets) {
-    const std::string state = field_text(target, "state");
-    const auto is_this = [&](const json::value& row) {
-      return field_text(row, "target") == field_text(target, "name");
-    };
-    const bool is_due = due->is_array() && std::ranges::any_of(due->get_array(), is_this);
-    if (state == "active" || (state == "armed" && !is_due)) ++ready;
-  }
-  if (ready < targets.size()) say(concat(member.name, ": ", ready, " of ", targets.size(), " containers ready"));
-  return ready == targets.size();
+  const auto readiness = readiness_of(client_, member.name);
+  if (!readiness) return fail(readiness.error());
+  if (readiness->all()) return true;
+  say(concat(member.name, ": ", readiness->ready, " of ", readiness->targets, " containers ready"));
+  return false;
 }
 
-// Trouble may pass; what lasts for some seconds is the answer.
 Result<> RunSession::wait(const std::function<Result<bool>(const Member&)>& reached, Duration patience) {
-  const auto begin = Steady::now();
-  std::optional<Steady::time_point> trouble_since;
-  for (std::size_t i = 0; i < members_.size();) {
-    const auto now = Steady::now();
-    const auto result = members_[i].runs ? reached(members_[i]) : Result<bool>(true);
-    if (result) trouble_since.reset();
-    if (!result && !trouble_since) trouble_since = now;
-    if (result && *result) {
-      ++i;
-      continue;
-    }
-    if (!result && now - *trouble_since >= patience_with_trouble) return fail(result.error());
-    if (now - begin >= patience)
-      return result ? fail(ErrorCode::timeout, concat(members_[i].name, ": not ready within ", to_string(patience)))
-                    : fail(result.error());
-    if (interrupted_(look_interval)) return fail(ErrorCode::timeout, "interrupted");
+  const auto pause = [&](Duration time) {
+    if (interrupted_(time)) return true;
     renew();
+    return false;
+  };
+  const auto deadline = Steady::now() + patience;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (!members_[i].runs) continue;
+    const auto left = std::max<Duration>(std::chrono::duration_cast<Duration>(deadline - Steady::now()), Duration(0));
+    const auto waited = wait_until([&] { return reached(members_[i]); }, left, pause);
+    if (!waited && waited.error().code == ErrorCode::timeout) return fail(context(members_[i].name, waited.error()));
+    if (!waited) return waited;
   }
   return {};
 }

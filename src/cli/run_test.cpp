@@ -145,8 +145,37 @@ TEST_F(Run, WritesReports) {
   EXPECT_EQ(json->at("policies").at(0).at("hits"), boost::json::value(1));
   EXPECT_EQ(json->at("faults").as_array().size(), 1U);
   EXPECT_THAT(read("a.md"), HasSubstr("| cut | "));
-  EXPECT_EQ(run_with({"--report", concat("json=", folder, "/none/a.json")}, {"true"}).code, 125);
   EXPECT_EQ(run_with({"--report", "xml=a"}, {"true"}).code, 2);
+}
+
+TEST_F(Run, AReportThatCannotBeWrittenIsKnownBeforehand) {
+  const Outcome outcome =
+      run_with({"--report", concat("json=", folder, "/none/a.json")}, {"touch", concat(folder, "/ran")});
+  EXPECT_EQ(outcome.code, 125);
+  EXPECT_EQ(outcome.err,
+            concat("entropy: --report: ", folder, "/none/a.json cannot be written: No such file or directory\n"));
+  EXPECT_FALSE(std::filesystem::exists(concat(folder, "/ran")));
+  EXPECT_TRUE(server.on_thread([&] { return server.service.written.empty(); }));
+}
+
+TEST_F(Run, WhatKeepsItFromBeginningIsInTheReports) {
+  const std::vector<std::string> reports = {"--report", concat("junit=", folder, "/a.xml"),
+                                            "--report", concat("json=", folder, "/a.json"),
+                                            "--report", concat("markdown=", folder, "/a.md")};
+  server.on_thread([&] { server.service.target_states.clear(); });
+  EXPECT_EQ(run_with(reports, {"true"}).code, 125);
+  EXPECT_THAT(read("a.xml"), HasSubstr("tests=\"3\" failures=\"2\""));
+  EXPECT_THAT(read("a.xml"), HasSubstr("name=\"began\">\n    <failure message=\"cut: nothing matches service=web"));
+  EXPECT_THAT(read("a.xml"), HasSubstr("<failure message=\"was not run\"/>"));
+  const auto json = policy::parse_json(read("a.json"));
+  ASSERT_TRUE(json);
+  EXPECT_EQ(json->at("passed"), false);
+  EXPECT_EQ(json->at("problems").as_array().size(), 1U);
+  EXPECT_THAT(read("a.md"), HasSubstr("## Entropy: failed\n\ncut: nothing matches service=web"));
+  input = "policies: {a: {selector: x, failure: latncy}, b: 1}";
+  EXPECT_EQ(run_with(reports, {"true"}).code, 125) << "a file that is wrong";
+  EXPECT_THAT(read("a.xml"), HasSubstr("did you mean &quot;latency&quot;"));
+  EXPECT_THAT(read("a.xml"), HasSubstr("(standard input):1:"));
 }
 
 TEST_F(Run, RenewsItsLease) {
@@ -219,8 +248,12 @@ TEST_F(Run, WrongUsageIsExplained) {
   EXPECT_EQ(run({"run", "--file", "-", "-e", "latency", "-c", "a"}).code, 2);
   EXPECT_THAT(run({"run", "-f", "-", "./test.sh"}).err, HasSubstr("put -- in front of the command"));
   EXPECT_EQ(run_with({"--for", "5"}, {"true"}).code, 2);
+  EXPECT_THAT(run({"run", "-e", "partition", "-c", "a", "--stopped"}).err, HasSubstr("create --stopped"));
+  input = "policies: {cut: {selector: service=web, failure: partition, state: stopped}}";
+  EXPECT_THAT(run_with({}, {"true"}).err, HasSubstr("nothing to run"));
   input = "policies: 1";
-  EXPECT_EQ(run_with({}, {"true"}).code, 1);
+  EXPECT_EQ(run_with({}, {"true"}).code, 125);
+  EXPECT_EQ(run({"run", "-f", "-", "--for", "1s"}).code, 1) << "125 is of runs with a command";
 }
 
 TEST(RunReport, TextIsEscaped) {

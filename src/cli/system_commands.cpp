@@ -33,21 +33,27 @@ class Diagnosis {
   bool healthy_ = true;
 };
 
-void examine_docker_socket(Diagnosis& diagnosis) {
-  constexpr const char* path = "/var/run/docker.sock";
+// The one that `entropy manage` and `docker` would use here, by DOCKER_HOST.
+void examine_docker_socket(Diagnosis& diagnosis, const Console& console) {
+  constexpr std::string_view unix_scheme = "unix://";
+  const std::string host = console.env("DOCKER_HOST");
+  if (!host.empty() && !host.starts_with(unix_scheme))
+    return diagnosis.note(concat("DOCKER_HOST is ", host, ": the engine is not a socket of this host"));
+  const std::string path = host.empty() ? "/var/run/docker.sock" : host.substr(unix_scheme.size());
+  const std::string named = host.empty() ? path : concat(path, " (DOCKER_HOST)");
   struct stat status{};
-  if (::stat(path, &status) != 0) {
-    diagnosis.note(concat("no ", path, " on this host (fine where the engine is elsewhere)"));
-  } else if (::access(path, R_OK | W_OK) != 0) {
-    diagnosis.note(concat("this user may not use ", path, ": entropy manage needs root or the group docker"));
+  if (::stat(path.c_str(), &status) != 0) {
+    diagnosis.note(concat("no ", named, " on this host (fine where the engine is elsewhere)"));
+  } else if (::access(path.c_str(), R_OK | W_OK) != 0) {
+    diagnosis.note(concat("this user may not use ", named, ": entropy manage needs root or the group docker"));
   } else {
-    diagnosis.good(concat(path, " is there, and this user may use it"));
+    diagnosis.good(concat(named, " is there, and this user may use it"));
   }
 }
 
-void examine_local(Diagnosis& diagnosis, const Client& client) {
+void examine_local(Diagnosis& diagnosis, const Console& console, const Client& client) {
   diagnosis.heading("This host");
-  examine_docker_socket(diagnosis);
+  examine_docker_socket(diagnosis, console);
   const Token& token = client.token();
   if (token.value.empty()) {
     diagnosis.note(concat("no token (looked for ", token.source, ")"));
@@ -108,7 +114,7 @@ int run_doctor(const Context& context) {
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
   Diagnosis diagnosis(context.console.out);
-  examine_local(diagnosis, *client);
+  examine_local(diagnosis, context.console, *client);
   const auto endpoints = client->call("POST", "/v1/endpoints:examine");
   diagnosis.heading("Service");
   if (!endpoints) {

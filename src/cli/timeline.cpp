@@ -29,9 +29,10 @@ std::string_view mark(const Lane& lane, Time begin, Time end, Time now) {
   if (has(Kind::missed)) return "x";
   if (has(Kind::held)) return "█";
   if (has(Kind::foreseen)) return "░";
+  if (!lane.schedule) return " ";
   const Time middle = begin + (end - begin) / 2;
-  const bool was_there = middle >= lane.schedule.epoch || begin >= now;
-  return was_there && policy::window_at(lane.schedule, middle) ? "·" : " ";
+  const bool was_there = (middle >= lane.schedule->epoch || begin >= now) && middle < lane.until;
+  return was_there && policy::window_at(*lane.schedule, middle) ? "·" : " ";
 }
 
 // A round length for the text: whole seconds.

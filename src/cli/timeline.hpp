@@ -1,6 +1,7 @@
 // Windows on a line of text: what held, what was spared or missed, and what will be. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ namespace entropy::cli {
 struct Lane {
   std::string policy;
   std::string target;
-  policy::Schedule schedule;
+  // Says where windows are that were spared, or will be; none of a policy that is no longer there.
+  std::optional<policy::Schedule> schedule;
+  Time until = policy::never;  // since when the policy does not run
   struct Stretch {
     enum class Kind { held, missed, foreseen };
     Kind kind = Kind::held;

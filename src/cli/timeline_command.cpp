@@ -1,4 +1,5 @@
 // faults --timeline.
+#include <algorithm>
 #include <map>
 #include <ostream>
 
@@ -17,72 +18,74 @@ namespace json = boost::json;
 
 using Lanes = std::map<std::pair<std::string, std::string>, Lane>;
 
-Result<Duration> read_length(std::string_view option, const std::string& text) {
-  constexpr Duration by_default = std::chrono::minutes(5);
-  if (text.empty()) return by_default;
-  auto length = parse_duration(text);
-  if (!length) return fail(context(option, length.error()));
-  if (*length < std::chrono::seconds(1)) return fail(ErrorCode::invalid, concat(option, " is at least 1s"));
-  return length;
-}
+// Of the policies that there are: what a lane of theirs begins with.
+using Policies = std::map<std::string, Lane>;
 
-Lane& lane_of(Lanes& lanes, const std::map<std::string, policy::Schedule>& schedules, const json::value& row) {
+constexpr std::string_view by_default = "5m";
+
+Lane& lane_of(Lanes& lanes, const Policies& policies, const json::value& row) {
   const std::string name = field_text(row, "policy");
   const std::string target = field_text(row, "target");
   const auto [place, fresh] = lanes.try_emplace({name, target});
-  if (fresh) {
-    const auto schedule = schedules.find(name);
-    place->second = {name, target, schedule == schedules.end() ? policy::Schedule{} : schedule->second, {}};
-  }
-  return place->second;
+  Lane& lane = place->second;
+  if (!fresh) return lane;
+  if (const auto known = policies.find(name); known != policies.end()) lane = known->second;
+  lane.policy = name;
+  lane.target = target;
+  return lane;
 }
 
 Time time_or(const json::value& row, std::string_view field, Time otherwise) {
   return parse_rfc3339(field_text(row, field)).value_or(otherwise);
 }
 
-void add_history(Lanes& lanes, const std::map<std::string, policy::Schedule>& schedules, const json::value& page,
-                 Time now) {
-  const auto* items = find_field(page, "items");
-  if (items == nullptr || !items->is_array()) return;
-  for (const auto& row : items->get_array()) {
-    Lane& lane = lane_of(lanes, schedules, row);
-    const std::string outcome = field_text(row, "outcome");
-    const bool held = outcome != "missed" && outcome != "failed";
-    const Time planned = time_or(row, "planned_start", now);
-    lane.stretches.push_back(
-        held ? Lane::Stretch{Lane::Stretch::Kind::held, time_or(row, "started", planned), time_or(row, "ended", now)}
-             : Lane::Stretch{Lane::Stretch::Kind::missed, planned, time_or(row, "planned_end", now)});
-  }
+Lane::Stretch stretch_of(const json::value& row, Time now) {
+  using Kind = Lane::Stretch::Kind;
+  const std::string outcome = field_text(row, "outcome");
+  const Time planned = time_or(row, "planned_start", now);
+  if (outcome != "missed" && outcome != "failed")
+    return {Kind::held, time_or(row, "started", planned), time_or(row, "ended", now)};
+  // An attempt that failed says nothing of the time behind it: another one may have held.
+  const Time end = std::min(time_or(row, "ended", time_or(row, "planned_end", now)), now);
+  return {Kind::missed, planned, std::max(end, planned + Duration(1))};
 }
 
-void add_forecast(Lanes& lanes, const std::map<std::string, policy::Schedule>& schedules, const json::value& rows,
-                  const TimelineRange& range) {
+void add_history(Lanes& lanes, const Policies& policies, const json::value& page, Time now) {
+  const auto* items = find_field(page, "items");
+  if (items == nullptr || !items->is_array()) return;
+  for (const auto& row : items->get_array()) lane_of(lanes, policies, row).stretches.push_back(stretch_of(row, now));
+}
+
+void add_forecast(Lanes& lanes, const Policies& policies, const json::value& rows, const TimelineRange& range) {
   if (!rows.is_array()) return;
   for (const auto& row : rows.get_array()) {
     const Time begin = std::max(range.now, time_or(row, "planned_start", range.now));
-    lane_of(lanes, schedules, row)
+    lane_of(lanes, policies, row)
         .stretches.push_back({Lane::Stretch::Kind::foreseen, begin, time_or(row, "planned_end", range.until)});
   }
 }
 
-std::map<std::string, policy::Schedule> schedules_of(const json::value& policies) {
-  std::map<std::string, policy::Schedule> schedules;
-  if (!policies.is_array()) return schedules;
-  for (const auto& each : policies.get_array()) {
+Policies policies_of(const json::value& answer, Time now) {
+  Policies policies;
+  if (!answer.is_array()) return policies;
+  for (const auto& each : answer.get_array()) {
     auto draft = policy_of(each);
     if (!draft) continue;
-    draft->policy.schedule.epoch = time_or(each, "epoch", Time{});
-    schedules.emplace(draft->policy.name, draft->policy.schedule);
+    Lane& lane = policies[draft->policy.name];
+    lane.schedule = draft->policy.schedule;
+    lane.schedule->epoch = time_or(each, "epoch", Time{});
+    const std::string phase = field_text(each, "status.phase");
+    if (phase == "stopped") lane.until = time_or(each, "updated", now);
+    if (phase == "halted") lane.until = now;
   }
-  return schedules;
+  return policies;
 }
 
 }  // namespace
 
 int show_timeline(const Context& context, const TimelineOptions& options) {
-  const auto past = read_length("--since", options.since);
-  const auto future = read_length("--forecast", options.forecast);
+  const auto past = option_duration("--since", options.since.empty() ? by_default : options.since);
+  const auto future = option_duration("--forecast", options.forecast.empty() ? by_default : options.forecast);
   if (!past || !future) return context.usage((past ? future : past).error().message);
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
@@ -101,10 +104,10 @@ int show_timeline(const Context& context, const TimelineOptions& options) {
   for (const auto* each : {&policies, &faults, &rows}) {
     if (!*each) return context.report(each->error());
   }
-  const auto schedules = schedules_of(*policies);
+  const auto known = policies_of(*policies, now);
   Lanes lanes;
-  add_history(lanes, schedules, *faults, now);
-  add_forecast(lanes, schedules, *rows, range);
+  add_history(lanes, known, *faults, now);
+  add_forecast(lanes, known, *rows, range);
   std::vector<Lane> shown;
   for (auto& [key, lane] : lanes) {
     if (options.target.empty() || lane.target == options.target) shown.push_back(std::move(lane));

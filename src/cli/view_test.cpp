@@ -61,10 +61,10 @@ TEST_F(Views, PrintsScriptsForTheShells) {
 TEST(Timeline, DrawsWhatWasAndWhatWillBe) {
   using Kind = Lane::Stretch::Kind;
   const Time zero{};
-  Lane lane{"demo", "web", {}, {}};
-  lane.schedule.epoch = zero;
-  lane.schedule.frequency = 10s;
-  lane.schedule.duration = 5s;
+  Lane lane{"demo", "web", {}, policy::never, {}};
+  lane.schedule.emplace().epoch = zero;
+  lane.schedule->frequency = 10s;
+  lane.schedule->duration = 5s;
   lane.stretches = {{Kind::held, zero + 10s, zero + 15s},
                     {Kind::missed, zero + 20s, zero + 25s},
                     {Kind::foreseen, zero + 50s, zero + 55s}};
@@ -76,6 +76,17 @@ TEST(Timeline, DrawsWhatWasAndWhatWillBe) {
   EXPECT_EQ(lines[0].substr(16, 4), "-30s");
   EXPECT_THAT(std::string(lines[0]), AllOf(HasSubstr("now"), HasSubstr("+30s")));
   EXPECT_EQ(lines[2], "█ held   x missed   · spared   ░ will hold");
+}
+
+TEST(Timeline, APolicyThatNoLongerRunsHasNoWindows) {
+  const Time zero{};
+  Lane lane{"demo", "web", {}, policy::never, {{Lane::Stretch::Kind::held, zero + 10s, zero + 15s}}};
+  const TimelineRange range{zero, zero + 30s, zero + 60s};
+  const auto line = [&] { return std::string(split(draw_timeline({lane}, range, 14 + 60 + 3), '\n')[1]); };
+  EXPECT_EQ(line(), "demo    web               █████               |") << "it was removed";
+  lane.schedule.emplace().frequency = 10s;
+  lane.until = zero + 25s;
+  EXPECT_EQ(line(), "demo    web     ··········█████··········     |") << "it was stopped";
 }
 
 TEST_F(Views, FaultsOnATimeline) {
@@ -92,6 +103,18 @@ TEST_F(Views, FaultsOnATimeline) {
   const Outcome outcome = run({"faults", "--timeline", "--since", "2m", "--forecast", "10m"});
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("demo    web"), HasSubstr("█"), HasSubstr("░"))) << outcome.err;
   for (const auto line : split(outcome.out, '\n')) EXPECT_LE(display_width(line), width) << outcome.out;
+  server.on_thread([&] {
+    auto& record = server.service.fault_records.front();
+    record.outcome = control::Outcome::failed;
+    record.ended = record.started;
+    record.started.reset();
+    record.planned_end = record.planned_start + 10min;
+    record.policy = "removed";
+  });
+  const std::string failed = run({"faults", "--timeline", "--since", "2m", "--forecast", "10m"}).out;
+  const auto lines = split(failed, '\n');
+  EXPECT_EQ(std::ranges::count(lines[2], 'x'), 1) << failed << "a failed attempt of a policy that is gone";
+  EXPECT_FALSE(lines[2].contains("·")) << failed;
   EXPECT_EQ(run({"faults", "--timeline", "--since", "soon"}).code, 2);
   EXPECT_EQ(run({"faults", "--timeline", "--limit", "3"}).code, 2);
 }

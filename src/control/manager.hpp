@@ -58,7 +58,8 @@ class Manager final : public Service {
                        std::function<bool(std::string_view)> sink) override;
   Task<> act_on_injector(std::string id, InjectorAction action, Caller by = {}) override;
 
-  std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const override;
+  std::vector<TargetState> targets(const std::optional<policy::Selector>& selector,
+                                   const std::vector<std::string>& failures) const override;
   std::vector<EndpointView> endpoints() const override;
   Task<std::vector<EndpointView>> examine_endpoints() override;
   ServiceInfo info() const override;

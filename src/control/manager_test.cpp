@@ -270,10 +270,22 @@ TEST_F(ManagerTest, EventsAreReplayedAfterAnId) {
   EXPECT_EQ(manager_->subscribe(1, [](const Event&) {}), nullptr);
 }
 
+TEST_F(ManagerTest, TargetsSayWhichFailuresTheyAllow) {
+  engine_->run_container("db", {{"service", "db"}, {"entropy.allow", "delay, loss"}});
+  until([&] { return manager_->targets(std::nullopt, {}).size() == 1; });
+  const auto with = [&](std::vector<std::string> failures) {
+    return manager_->targets(*policy::Selector::parse("service=db"), failures).front();
+  };
+  EXPECT_TRUE(with({"latency", "loss"}).matched);
+  EXPECT_EQ(with({}).reason, "for delay, loss alone (its label entropy.allow)");
+  EXPECT_FALSE(with({"partition"}).matched);
+  EXPECT_EQ(with({"partition"}).reason, "its label entropy.allow=delay, loss does not allow partition");
+}
+
 TEST_F(ManagerTest, PreviewTouchesNothing) {
   engine_->run_container("db", {{"service", "db"}});
   engine_->run_container("safe", {{"service", "db"}, {"entropy.protect", "true"}});
-  until([&] { return manager_->targets(std::nullopt).size() == 2; });
+  until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
   const auto preview =
       manager_->preview(draft(R"({"selector": "service=db", "failure": "partition", "frequency": 10})"));
   ASSERT_TRUE(preview);
@@ -347,7 +359,7 @@ TEST_F(ManagerTest, TwoTargetsInOneNetworkNamespaceHaveOneWindow) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   const auto beside = engine_->run_container("beside", {{"service", "db"}});
   engine_->containers.at(beside).container.network_mode = concat("container:", db);
-  until([&] { return manager_->targets(std::nullopt).size() == 2; });
+  until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
   ASSERT_TRUE(manager_->create_policy(
       draft(R"({"name": "once", "selector": "service=db", "failure": "partition", "duration": "1s"})")));
   ASSERT_TRUE(manager_->create_policy(

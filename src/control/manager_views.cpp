@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "control/labels.hpp"
 #include "control/manager.hpp"
 #include "control/namespaces.hpp"
 
@@ -118,7 +119,8 @@ Result<std::vector<FaultRecord>> Manager::faults(const FaultQuery& query) const 
   return records;
 }
 
-std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>& selector) const {
+std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>& selector,
+                                          const std::vector<std::string>& failures) const {
   const Observed observed = reconciler_.observe();
   const Index index(observed);
   std::vector<TargetState> states;
@@ -129,6 +131,9 @@ std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>&
     if (selector) {
       if (auto failed = selector->first_failed(subject_of(container))) reason = std::move(failed);
     }
+    if (!reason) reason = forbidden_failure(container.container, failures);
+    if (const auto allowed = state.labels.find(std::string(label::allow)); !reason && allowed != state.labels.end())
+      state.reason = concat("for ", allowed->second, " alone (its label entropy.allow)");
     if (reason) {
       state.matched = false;
       state.reason = *reason;

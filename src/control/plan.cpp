@@ -30,23 +30,6 @@ bool runs(const policy::Record& record, Time now) {
   return record.policy.running && now < policy::expiry(record.policy.schedule);
 }
 
-// entropy.allow=latency,loss on a container; none: all are allowed.
-std::optional<std::string> forbidden_failure(const docker::Container& container, const policy::Policy& policy) {
-  const auto found = container.labels.find(std::string(label::allow));
-  if (found == container.labels.end()) return std::nullopt;
-  std::vector<std::string> allowed;
-  for (const auto word : split(found->second, ',')) {
-    const auto kind = failure::find_kind(trim(word));
-    allowed.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
-  }
-  for (const auto& name : policy::failure_names(policy)) {
-    if (std::ranges::find(allowed, name) == allowed.end()) {
-      return concat("its label entropy.allow=", found->second, " does not allow ", name);
-    }
-  }
-  return std::nullopt;
-}
-
 // Why the policy can't be served there now; empty: it can.
 std::string trouble_at(const Observed& observed, const policy::Policy& policy, const std::string& owner) {
   if (policy.custom) {
@@ -63,7 +46,7 @@ Match match(const Desired& desired, const Index& index, Serving& serving) {
   for (const auto* container : std::exchange(serving.containers, {})) {
     TargetState state = target_state(*container);
     auto reason = excluded(desired.rules, index, *container);
-    if (!reason) reason = forbidden_failure(container->container, serving.policy);
+    if (!reason) reason = forbidden_failure(container->container, policy::failure_names(serving.policy));
     if (reason) {
       state.matched = false;
       state.reason = *reason;

@@ -133,6 +133,11 @@ std::string schedule_name(const docker::Container& container);
 // Why rules exclude the container, whatever the policy; none: it may be touched.
 std::optional<std::string> excluded(const Rules& rules, const Index& index, const ObservedContainer& container);
 
+// Why not all of these failures may be made to happen to the container: entropy.allow=latency,loss on it. Without the
+// label all may.
+std::optional<std::string> forbidden_failure(const docker::Container& container,
+                                             const std::vector<std::string>& failures);
+
 // How a matched target fares: active (a fault of the policy holds), armed (its injector is ready), starting, degraded
 // (`reason` says why), idle (the policy does not run).
 void describe_target(TargetState& target, const policy::Record& record, const Index& index, Phase phase);

@@ -65,8 +65,10 @@ class Service {
   enum class InjectorAction { restart, pause, unpause };
   virtual Task<> act_on_injector(std::string id, InjectorAction action, Caller by) = 0;
 
-  // Every container that Entropy sees, with what the selector says of it; nullopt: all that Entropy may touch.
-  virtual std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const = 0;
+  // Every container that Entropy sees, with what the selector says of it; nullopt: all that Entropy may touch. Matched
+  // are those that allow all of the failures.
+  virtual std::vector<TargetState> targets(const std::optional<policy::Selector>& selector,
+                                           const std::vector<std::string>& failures) const = 0;
   virtual std::vector<EndpointView> endpoints() const = 0;
   // The same, with what the backends can do, tried now on every engine that is up.
   virtual Task<std::vector<EndpointView>> examine_endpoints() = 0;

@@ -79,6 +79,23 @@ std::string schedule_name(const docker::Container& container) {
   return last_dot == std::string::npos || last_dot == 0 ? container.name : task.substr(0, last_dot);
 }
 
+std::optional<std::string> forbidden_failure(const docker::Container& container,
+                                             const std::vector<std::string>& failures) {
+  const auto found = container.labels.find(std::string(label::allow));
+  if (found == container.labels.end()) return std::nullopt;
+  std::vector<std::string> allowed;
+  for (const auto word : split(found->second, ',')) {
+    const auto kind = failure::find_kind(trim(word));
+    allowed.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
+  }
+  for (const auto& name : failures) {
+    if (std::ranges::find(allowed, name) == allowed.end()) {
+      return concat("its label entropy.allow=", found->second, " does not allow ", name);
+    }
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 bool protected_by_label(const docker::Container& container) { return label_of(container, label::protect) == "true"; }

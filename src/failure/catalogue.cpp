@@ -20,7 +20,10 @@ void read_param(F& value, const std::pair<std::string, std::string>& param, std:
   for (const auto& each : F::fields()) {
     if (each.name != param.first) continue;
     const auto read = each.read(value, param.second);
-    if (!read) errors.push_back({path, read.error().message});
+    if (read) return;
+    // A list's entries come one by one: what is wrong with many of them is said once.
+    FieldError error{path, read.error().message};
+    if (std::ranges::find(errors, error) == errors.end()) errors.push_back(std::move(error));
     return;
   }
   errors.push_back({path, concat(F::name, " has no parameter ", quoted(param.first), " (given ", quoted(param.second),

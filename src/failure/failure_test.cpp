@@ -111,6 +111,7 @@ TEST(Failure, CollectsEveryError) {
   const auto failure = parse("reorder", {{"percnt", "1"}, {"delay", "x"}});
   ASSERT_FALSE(failure);
   EXPECT_EQ(failure.error().fields.size(), 3U);  // unknown, unreadable, missing
+  EXPECT_EQ(parse("partition", Params(80, {"peers", "db"})).error().fields.size(), 1U) << "16 too many, said once";
 }
 
 TEST(Failure, TheCatalogueShowsDefaults) {

@@ -10,10 +10,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::unexpected<Error> refused(std::string_view field, std::string message) {
-  return fail(Error{ErrorCode::invalid, message, {{std::string(field), message}}});
-}
-
 bool is_made_of(std::string_view text, std::string_view marks, std::size_t longest) {
   const auto alphanumeric = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -22,16 +18,8 @@ bool is_made_of(std::string_view text, std::string_view marks, std::size_t longe
   return !text.empty() && text.size() <= longest && alphanumeric(text.front()) && std::ranges::all_of(text, allowed);
 }
 
-}  // namespace
-
-Result<CustomFailure> read_custom(const json::value& image, const json::value& failure) {
+void read_failure(CustomFailure& custom, const json::value& failure, std::vector<FieldError>& errors) {
   constexpr std::size_t most_parameters = 16 << 10;  // they travel as one environment variable
-  CustomFailure custom;
-  if (!image.is_string() || !is_made_of(std::string_view(image.get_string()), "._-/:@", 255)) {
-    return refused("image",
-                   concat(print_json(image).substr(0, 80), " is no reference of an image, as in \"team/injector:2\""));
-  }
-  custom.image = image.get_string();
   const auto* one = failure.if_object();
   if (failure.is_string()) {
     custom.name = failure.get_string();
@@ -40,16 +28,34 @@ Result<CustomFailure> read_custom(const json::value& image, const json::value& f
     const json::value& parameters = one->begin()->value();
     if (!parameters.is_null()) custom.parameters = print_json(parameters);
   } else {
-    return refused("failure", "names one failure of the image, as in {\"clock-skew\": {\"by\": 5}}");
+    errors.push_back({"failure", "names one failure of the image, as in {\"clock-skew\": {\"by\": 5}}"});
+    return;
   }
   if (!is_made_of(custom.name, "._-/:", 63)) {
-    return refused("failure", concat("the failure's name ", quoted(custom.name.substr(0, 80)),
-                                     " is not allowed: use [a-zA-Z0-9][a-zA-Z0-9_.:/-]*, at most 63 characters"));
+    errors.push_back({"failure", concat("the failure's name ", quoted(custom.name.substr(0, 80)),
+                                        " is not allowed: use [a-zA-Z0-9][a-zA-Z0-9_.:/-]*, at most 63 characters")});
   }
   if (!custom.parameters.starts_with('{') || custom.parameters.size() > most_parameters) {
-    return refused(concat("failure.", custom.name), "the parameters are a JSON object of at most 16 KiB");
+    errors.push_back(
+        {concat("failure.", custom.name.substr(0, 80)), "the parameters are a JSON object of at most 16 KiB"});
   }
-  return custom;
+}
+
+}  // namespace
+
+Result<CustomFailure> read_custom(const json::value& image, const json::value& failure) {
+  CustomFailure custom;
+  std::vector<FieldError> errors;
+  if (image.is_string() && is_made_of(std::string_view(image.get_string()), "._-/:@", 255)) {
+    custom.image = image.get_string();
+  } else {
+    errors.push_back(
+        {"image", concat(print_json(image).substr(0, 80), " is no reference of an image, as in \"team/injector:2\"")});
+  }
+  read_failure(custom, failure, errors);
+  if (errors.empty()) return custom;
+  std::string message = errors.front().message;
+  return fail(Error{ErrorCode::invalid, std::move(message), std::move(errors)});
 }
 
 json::object custom_failure_json(const CustomFailure& custom) {

@@ -1,10 +1,9 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
-#include <charconv>
-#include <cmath>
 #include <set>
 
 #include "base/text.hpp"
+#include "policy/json_number.hpp"
 #include "policy/policy_json.hpp"
 
 namespace entropy::policy {
@@ -13,8 +12,7 @@ namespace {
 namespace json = boost::json;
 
 // Makes a value of what the parser finds, as Boost's own handler does, but for two things that hide a user's mistake or
-// change what he has written: Boost keeps the last of two equal keys, and its numbers are some units in the last place
-// beside the nearest (and infinite where they are too large).
+// change what he has written: Boost keeps the last of two equal keys, and its numbers are not exact.
 struct Builder {
   static constexpr std::size_t max_array_size = 100'000;
   static constexpr std::size_t max_object_size = 10'000;
@@ -79,11 +77,10 @@ struct Builder {
   }
   bool on_double(double near, json::string_view part, json::error_code&) {
     number += part;
-    double value = 0;  // stays where the number is too small for a double
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-    if (error == std::errc::result_out_of_range && std::abs(near) > 1) problem = "a number is too large";
+    const auto value = exact_number(number, near);
+    if (!value) problem = "a number is too large";
     number.clear();
-    values.push_double(value);
+    values.push_double(value.value_or(0));
     return true;
   }
   bool on_bool(bool value, json::error_code&) {

@@ -4,6 +4,8 @@
 #include <functional>
 
 #include "base/text.hpp"
+#include "policy/json_document.hpp"
+#include "policy/yaml_text.hpp"
 
 namespace entropy::policy {
 namespace {
@@ -103,6 +105,18 @@ class FileReader {
   std::vector<Problem>& problems_;
 };
 
+// Elsewhere JSON is taken for YAML where it is not quite JSON: flow maps look like it. What is JSON is not left to
+// yaml-cpp, which does not join surrogate pairs.
+Documents read_documents(const std::string& name, std::string_view text) {
+  if (name.ends_with(".json")) return read_json_documents(text);
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && (text[first] == '{' || text[first] == '[')) {
+    Documents read = read_json_documents(text);
+    if (read.problems.empty()) return read;
+  }
+  return read_yaml(text);
+}
+
 // One failure without parameters is its bare name.
 void shorten_failure(json::object& policy) {
   const auto& failures = policy.at("failure").get_object();
@@ -121,11 +135,11 @@ const std::vector<std::string>& expectation_fields() {
 }
 
 Result<std::vector<FilePolicy>> read_policy_file(const std::string& name, std::string_view text) {
-  const YamlText yaml = read_yaml(text);
-  std::vector<Problem> problems = yaml.problems;
+  const Documents read = read_documents(name, text);
+  std::vector<Problem> problems = read.problems;
   std::vector<FilePolicy> policies;
-  for (const auto& document : yaml.documents) FileReader(name, document, problems).read(policies);
-  if (yaml.documents.empty() && problems.empty()) problems.push_back({{}, "there is nothing in it"});
+  for (const auto& document : read.documents) FileReader(name, document, problems).read(policies);
+  if (read.documents.empty() && problems.empty()) problems.push_back({{}, "there is nothing in it"});
   if (problems.empty()) return policies;
   sort_by_place(problems);
   Error error{ErrorCode::invalid, concat(name, ": ", problems.front().message)};
@@ -135,19 +149,21 @@ Result<std::vector<FilePolicy>> read_policy_file(const std::string& name, std::s
   return fail(std::move(error));
 }
 
-std::string print_policy_file(const std::vector<Policy>& policies) {
+json::object to_document(std::string_view set, const std::vector<Policy>& policies) {
   json::object by_name;
   for (const auto& policy : policies) {
     json::object object = to_json(policy);
     object.stable_erase("name");
-    if (policy.schedule.duration.value_or(Duration::zero()) == policy.schedule.frequency || !policy.schedule.duration)
-      object.stable_erase("duration");
+    if (policy.schedule.duration == policy.schedule.frequency) object.stable_erase("duration");
     if (policy.schedule.probability == 1) object.stable_erase("probability");
     if (policy.running) object.stable_erase("state");
     shorten_failure(object);
     by_name[policy.name] = std::move(object);
   }
-  return print_yaml({{"policies", std::move(by_name)}});
+  json::object document;
+  if (set != default_set) document["name"] = set;
+  document["policies"] = std::move(by_name);
+  return document;
 }
 
 }  // namespace entropy::policy

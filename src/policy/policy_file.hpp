@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "policy/policy_json.hpp"
-#include "policy/yaml_text.hpp"
 
 namespace entropy::policy {
 
@@ -32,14 +31,14 @@ struct FilePolicy {
 
 inline constexpr std::string_view default_set = "default";
 
-// `name` is the file's, for messages. ErrorCode::invalid with every problem in `fields`: "chaos.yaml:7:5" and what is
-// wrong there.
+// `name` is the file's: *.json is JSON and nothing else. ErrorCode::invalid with every problem in `fields`:
+// "chaos.yaml:7:5" and what is wrong there.
 Result<std::vector<FilePolicy>> read_policy_file(const std::string& name, std::string_view text);
 
 // What `expect` may say, in the order of the interface.
 const std::vector<std::string>& expectation_fields();
 
-// As a file that `read_policy_file` reads: without what is there by default.
-std::string print_policy_file(const std::vector<Policy>& policies);
+// As a document of a file that `read_policy_file` reads: without what is there by default.
+boost::json::object to_document(std::string_view set, const std::vector<Policy>& policies);
 
 }  // namespace entropy::policy

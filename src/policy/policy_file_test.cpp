@@ -6,6 +6,7 @@
 #include "failure/catalogue.hpp"
 #include "policy/policy_schema.hpp"
 #include "policy/yaml_scalar.hpp"
+#include "policy/yaml_text.hpp"
 
 namespace entropy::policy {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 std::vector<std::string> lines_of(const Error& error) {
   std::vector<std::string> lines;
@@ -70,6 +72,46 @@ TEST(PolicyFile, ReadsJsonTheSameWay) {
   EXPECT_EQ(file->front().set, "shop");
 }
 
+TEST(PolicyFile, JsonHasItsPlacesAndItsEscapes) {
+  constexpr std::string_view text = R"({"policies": {
+  "slow": {"selector": "a=b", "description": "\ud83d\ude00 \"x\"", "selector": "a",
+    "failure": {"latency": {"dealy": "1ms"}}, "windows": 3},
+  "cut": {"selector": "a in (", "failure": ["partition"], "labels": {"a": "b", "a": "c"}}
+}})";
+  const auto file = read_policy_file("chaos.json", text);
+  ASSERT_FALSE(file);
+  EXPECT_THAT(lines_of(file.error()),
+              testing::IsSupersetOf({HasSubstr("chaos.json:2:68: the key \"selector\" is given twice, first in line 2"),
+                                     HasSubstr("chaos.json:3:29: slow.failure.latency.dealy: "),
+                                     HasSubstr("chaos.json:3:47: slow.windows: needs a frequency"),
+                                     HasSubstr("chaos.json:4:11: cut.selector: "),
+                                     HasSubstr("chaos.json:4:80: the key \"a\" is given twice")}));
+  const std::string_view emoji =
+      R"({"policies": {"a": {"selector": "a", "failure": "partition", "description": "\ud83d\ude00"}}})";
+  for (const std::string name : {"a.json", "(standard input)"}) {
+    const auto read = read_policy_file(name, emoji);
+    ASSERT_TRUE(read) << lines_of(read.error()).front();
+    EXPECT_EQ(read->front().draft.policy.description, "\U0001F600") << name;
+  }
+}
+
+TEST(PolicyFile, AJsonFileIsJson) {
+  const auto problems = [](std::string_view text) {
+    const auto file = read_policy_file("x.json", text);
+    return file ? std::vector<std::string>() : lines_of(file.error());
+  };
+  EXPECT_THAT(problems("{\"policies\":\n {,}}"), testing::ElementsAre(HasSubstr("x.json:2:3: not JSON: ")));
+  EXPECT_THAT(problems("policies: {}"), testing::ElementsAre(HasSubstr("x.json:1:1: not JSON: ")));
+  EXPECT_THAT(problems("{\"policies\": \"\\ud800\"}"), testing::ElementsAre(HasSubstr("not JSON: ")));
+  EXPECT_THAT(problems("{} {"),
+              testing::ElementsAre(HasSubstr("1:1: there is no policies:"), HasSubstr("1:5: not JSON")));
+  EXPECT_THAT(problems(std::string(40, '[')), testing::ElementsAre(HasSubstr("x.json:1:33: more than 32 levels")));
+  EXPECT_THAT(problems("{\"policies\": 1e999}"), testing::Contains(HasSubstr("x.json:1:14: a number is too large")));
+  EXPECT_THAT(problems(" \n"), testing::ElementsAre(HasSubstr("there is nothing in it")));
+  // A flow map is YAML that looks like JSON.
+  EXPECT_TRUE(read_policy_file("-", "{policies: {a: {selector: a, failure: partition,},}}"));
+}
+
 TEST(PolicyFile, SaysEverythingThatIsWrongAndWhere) {
   EXPECT_THAT(
       problems_of(R"(policies:
@@ -104,7 +146,7 @@ TEST(PolicyFile, RefusesWhatIsNoPolicyFile) {
   EXPECT_THAT(problems_of("policies:\n\t- a"), testing::Contains(HasSubstr("2:")));
   EXPECT_THAT(problems_of(std::string_view("a\0b", 3)), testing::ElementsAre(HasSubstr("1:2: a control character")));
   EXPECT_THAT(problems_of("a: \xff"), testing::ElementsAre(HasSubstr("1:4: a byte that is not UTF-8")));
-  EXPECT_THAT(problems_of(std::string(longest_yaml + 1, ' ')), testing::ElementsAre(HasSubstr("1 MiB")));
+  EXPECT_THAT(problems_of(std::string(longest_text + 1, ' ')), testing::ElementsAre(HasSubstr("1 MiB")));
   EXPECT_THAT(problems_of(std::string(40, '[')), testing::Contains(HasSubstr("more than 32 levels")));
   EXPECT_THAT(problems_of("policies: {a: &x {selector: a, failure: partition}, b: *x}"),
               testing::IsSupersetOf({HasSubstr("anchors"), HasSubstr("aliases")}));
@@ -149,14 +191,15 @@ TEST(PolicyFile, IsPrintedAsItIsRead) {
   for (const auto& each : *file) policies.push_back(each.draft.policy);
   policies.front().labels = {{"yes", "on"}, {"note", "two\nlines: \"x\" # no"}};
   policies.front().schedule.seed = 7;
-  const std::string text = print_policy_file(policies);
-  EXPECT_THAT(text, HasSubstr("policies:\n  slow-db:\n    labels:\n"));
+  const std::string text = print_yaml(to_document("shop", policies));
+  EXPECT_THAT(text, StartsWith("name: shop\npolicies:\n  slow-db:\n    labels:\n"));
   EXPECT_THAT(text, HasSubstr("\n    failure: partition\n"));
   EXPECT_THAT(text, HasSubstr("\n    frequency: 30s\n    duration: 10s\n    probability: 0.25\n    seed: 7\n"));
   const auto again = read_policy_file("again", text);
   ASSERT_TRUE(again) << lines_of(again.error()).front();
   EXPECT_EQ(again->at(0).draft.policy, policies.at(0));
   EXPECT_EQ(again->at(1).draft.policy, policies.at(1));
+  EXPECT_EQ(again->at(1).set, "shop");
 }
 
 TEST(PolicySchema, KnowsWhatTheParserKnows) {

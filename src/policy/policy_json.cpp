@@ -225,8 +225,6 @@ void check_whole(Reader& reader, const json::object& object, const Policy& polic
   if (policy.custom) check_custom_windows(reader, policy.schedule);
 }
 
-std::string duration_or(const std::optional<Duration>& duration) { return duration ? to_string(*duration) : ""; }
-
 json::object failures_json(const std::vector<failure::Failure>& failures) {
   json::object object;
   for (const auto& each : failures) object[failure::name_of(each)] = params_to_json(each);
@@ -260,6 +258,8 @@ Result<Draft> draft_from_json(const json::value& value) {
     }
   }
   check_whole(reader, *object, draft.policy);
+  Schedule& schedule = draft.policy.schedule;
+  if (!schedule.duration) schedule.duration = schedule.frequency;
   if (reader.errors.empty()) return draft;
   std::string message = concat(reader.errors.front().field, ": ", reader.errors.front().message);
   return fail(Error{ErrorCode::invalid, std::move(message), std::move(reader.errors)});
@@ -279,9 +279,7 @@ json::object to_json(const Policy& policy) {
   object["failure"] = policy.custom ? custom_failure_json(*policy.custom) : failures_json(policy.failures);
   if (policy.custom) object["image"] = policy.custom->image;
   if (schedule.frequency) object["frequency"] = to_string(*schedule.frequency);
-  if (schedule.duration || schedule.frequency) {
-    object["duration"] = duration_or(schedule.duration ? schedule.duration : schedule.frequency);
-  }
+  if (schedule.duration) object["duration"] = to_string(*schedule.duration);
   object["probability"] = schedule.probability;
   if (schedule.delay != Duration::zero()) object["delay"] = to_string(schedule.delay);
   if (schedule.ttl) object["ttl"] = to_string(*schedule.ttl);

@@ -15,16 +15,17 @@ struct Draft {
   bool has_seed = false;
 };
 
-// Every wrong field is in the error's `fields`; unknown fields are refused. The schedule's epoch is left alone.
+// Every wrong field is in the error's `fields`; unknown fields are refused. What is left out has its default: a
+// duration is that of the frequency. The schedule's epoch is left alone.
 Result<Draft> draft_from_json(const boost::json::value& value);
 
 // The fields that it reads.
 std::vector<std::string> field_names();
 
-// The fields of a policy alone; `draft_from_json` reads them back to the same policy.
+// The fields of a policy alone; `draft_from_json` reads them back to the same policy, if it is one that it has read.
 boost::json::object to_json(const Policy& policy);
 
-// A record for the store: the policy, its epoch, revision and times; exact.
+// A record for the store: the policy, its epoch, revision and times; as exact.
 std::string serialize(const Record& record);
 Result<Record> deserialize(std::string_view text);
 

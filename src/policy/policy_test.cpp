@@ -175,6 +175,16 @@ TEST(Record, RoundTripsExactly) {
   EXPECT_THAT(deserialize("{}").error().message, HasSubstr("damaged"));
 }
 
+TEST(PolicyJson, ADurationThatIsLeftOutIsTheFrequency) {
+  const auto draft = read(R"({"name": "a", "selector": "a", "failure": "partition", "frequency": 10})");
+  EXPECT_EQ(draft->policy.schedule.duration, Duration(10s));
+  EXPECT_EQ(to_json(draft->policy).at("duration"), "10s");
+  EXPECT_EQ(draft_from_json(to_json(draft->policy))->policy, draft->policy);
+  const auto once = read(R"({"name": "a", "selector": "a", "failure": "partition"})");
+  EXPECT_FALSE(once->policy.schedule.duration);
+  EXPECT_FALSE(to_json(once->policy).contains("duration"));
+}
+
 TEST(Policy, AChangeOfItsRhythmRestartsTheSchedule) {
   const Policy before = read(full)->policy;
   Policy after = before;

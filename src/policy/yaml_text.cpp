@@ -6,13 +6,10 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <optional>
 #include <sstream>
-#include <tuple>
 
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/utf8.hpp"
 #include "policy/yaml_scalar.hpp"
 
 namespace entropy::policy {
@@ -20,45 +17,41 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t deepest = 32;
-constexpr std::size_t most_documents = 1000;
-
 Place place_of(const YAML::Mark& mark) {
   return {static_cast<std::size_t>(std::max(mark.line, 0)) + 1, static_cast<std::size_t>(std::max(mark.column, 0)) + 1};
 }
 
 struct TooDeep {};  // ends the parser's run
 
-// Makes values of what the parser finds. A map whose key is expected has `key` empty.
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(YamlText& text) : text_(text) {}
+  explicit Builder(Documents& into) : documents_(into) {}
 
-  void OnDocumentStart(const YAML::Mark&) override { text_.documents.emplace_back(); }
+  void OnDocumentStart(const YAML::Mark&) override { documents_.begin_document(); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
     const Place place = place_of(mark);
-    if (!wants_key()) return add(nullptr, place);
-    refuse(place, "a key is missing here (null is one only in quotes)");
-    begin_entry("null", place);
+    if (!documents_.wants_key()) return documents_.value(nullptr, place);
+    documents_.refuse(place, "a key is missing here (null is one only in quotes)");
+    documents_.key("null", place);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     const Place place = place_of(mark);
-    refuse(place, "aliases (*name) are not read here: write it out");
-    wants_key() ? begin_entry("*", place) : add(nullptr, place);
+    documents_.refuse(place, "aliases (*name) are not read here: write it out");
+    documents_.wants_key() ? documents_.key("*", place) : documents_.value(nullptr, place);
   }
 
   // `tag` is "?" for a word without quotes and "!" for one in quotes.
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
     const Place place = place_of(mark);
     refuse_tag(place, tag);
-    if (wants_key()) return begin_entry(text, place);
-    if (tag != "?") return add(json::value(text), place);
+    if (documents_.wants_key()) return documents_.key(text, place);
+    if (tag != "?") return documents_.value(json::value(text), place);
     auto value = read_plain_scalar(text);
-    if (!value) refuse(place, value.error().message);
-    add(value ? std::move(*value) : json::value(text), place);
+    if (!value) documents_.refuse(place, value.error().message);
+    documents_.value(value ? std::move(*value) : json::value(text), place);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -68,126 +61,35 @@ class Builder final : public YAML::EventHandler {
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override {
     open(json::object(), place_of(mark), tag);
   }
-  void OnSequenceEnd() override { close(); }
-  void OnMapEnd() override { close(); }
+  void OnSequenceEnd() override { documents_.close(); }
+  void OnMapEnd() override { documents_.close(); }
 
   void OnAnchor(const YAML::Mark& mark, const std::string&) override {
-    refuse(place_of(mark), "anchors (&name) are not read here: write it out");
+    documents_.refuse(place_of(mark), "anchors (&name) are not read here: write it out");
   }
 
  private:
-  struct Level {
-    json::value value;
-    std::string path;
-    Place place;
-    std::optional<std::string> key;
-    bool repeated = false;  // the key was there already: its value is read and dropped
-  };
-
-  Document& document() { return text_.documents.back(); }
-  void refuse(Place place, std::string message) { text_.problems.push_back({place, std::move(message)}); }
   void refuse_tag(Place place, std::string_view tag) {
     if (tag == "?" || tag == "!" || tag.empty() || tag == "tag:yaml.org,2002:str") return;
-    refuse(place, concat("tags (", tag.substr(0, 80), ") are not read here"));
-  }
-
-  bool wants_key() const { return !open_.empty() && open_.back().value.is_object() && !open_.back().key; }
-
-  void begin_entry(const std::string& key, Place place) {
-    Level& level = open_.back();
-    level.key = key;
-    const auto known = document().places.find(child_path(level));
-    level.repeated = level.value.get_object().contains(key);
-    if (!level.repeated) {
-      document().places.emplace(child_path(level), place);
-      return;
-    }
-    const std::string before = known == document().places.end() ? "" : concat(", first in line ", known->second.line);
-    refuse(place, concat("the key ", entropy::quoted(key.substr(0, 80)), " is given twice", before));
-  }
-
-  static std::string child_path(const Level& level) {
-    const std::string name = level.value.is_object() ? level.key.value_or("") : concat(level.value.get_array().size());
-    return level.path.empty() ? name : concat(level.path, ".", name);
-  }
-
-  void add(json::value value, Place place) {
-    if (open_.empty()) {
-      document().value = std::move(value);
-      return;
-    }
-    Level& level = open_.back();
-    if (auto* array = level.value.if_array()) {
-      document().places.emplace(child_path(level), place);
-      array->push_back(std::move(value));
-      return;
-    }
-    if (!level.repeated) level.value.get_object()[*level.key] = std::move(value);
-    level.key.reset();
+    documents_.refuse(place, concat("tags (", tag.substr(0, 80), ") are not read here"));
   }
 
   void open(json::value empty, Place place, std::string_view tag) {
     refuse_tag(place, tag);
-    if (open_.size() == deepest) {
-      refuse(place, concat("more than ", deepest, " levels"));
-      throw TooDeep();
+    if (documents_.wants_key()) {
+      documents_.refuse(place, "a key is text, not a list or map");
+      documents_.key("?", place);
     }
-    if (wants_key()) {
-      refuse(place, "a key is text, not a list or map");
-      begin_entry("?", place);
-    }
-    std::string path = open_.empty() ? "" : child_path(open_.back());
-    open_.push_back({std::move(empty), std::move(path), place, std::nullopt});
+    if (!documents_.open(std::move(empty), place)) throw TooDeep();
   }
 
-  void close() {
-    Level level = std::move(open_.back());
-    open_.pop_back();
-    add(std::move(level.value), level.place);
-  }
-
-  YamlText& text_;
-  std::vector<Level> open_;
+  DocumentBuilder documents_;
 };
-
-Place place_at(std::string_view text, std::size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const auto line_begin = before.rfind('\n');
-  return {static_cast<std::size_t>(std::ranges::count(before, '\n')) + 1,
-          offset - (line_begin == std::string_view::npos ? 0 : line_begin + 1) + 1};
-}
-
-// What yaml-cpp would take for the end of the text, or change.
-std::optional<Problem> bad_bytes(std::string_view text) {
-  if (text.size() > longest_yaml) return Problem{{}, "is longer than 1 MiB"};
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-      return Problem{place_at(text, i), "a control character (is it a text file?)"};
-    const std::size_t length = utf8_length(text.substr(i));
-    if (length == 0) return Problem{place_at(text, i), "a byte that is not UTF-8 (is it a text file?)"};
-    i += length;
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
-Place Document::place_of(std::string_view path) const {
-  while (true) {
-    if (const auto found = places.find(path); found != places.end()) return found->second;
-    const auto dot = path.rfind('.');
-    if (dot == std::string_view::npos) return {};
-    path = path.substr(0, dot);
-  }
-}
-
-void sort_by_place(std::vector<Problem>& problems) {
-  std::ranges::sort(problems, {}, [](const Problem& each) { return std::tie(each.place, each.message); });
-}
-
-YamlText read_yaml(std::string_view text) {
-  YamlText read;
+Documents read_yaml(std::string_view text) {
+  Documents read;
   if (auto problem = bad_bytes(text)) {
     read.problems.push_back(std::move(*problem));
     return read;

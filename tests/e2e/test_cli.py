@@ -80,7 +80,7 @@ def test_apply_makes_the_service_what_the_file_says(service, container, tmp_path
     assert service.policy("slow")["epoch"] == started, "its windows go on"
     exported = tmp_path / "exported.yaml"
     exported.write_text(service.cli("export").stdout)
-    assert "by-hand updated" in service.cli("apply", "-f", exported).stdout  # it belongs to the file's set now
+    assert "by-hand updated" in service.cli("apply", "-f", exported).stdout  # it belongs to the default set now
     assert service.cli("apply", "-f", exported).stdout == "by-hand unchanged\nslow unchanged\n"
 
 
@@ -137,6 +137,7 @@ def test_the_exit_code_says_what_went_wrong(service, env, container, tmp_path):
     done = run(ENTROPY, "run", "-f", str(chaos), "--standalone", "--endpoint", f"unix://{tmp_path}/none.sock", "--", "true",
                check=False)
     assert done.returncode == 125 and "none.sock" in done.stderr
+    assert code("policies: {slow: 1}\n", "true")[0] == 125
 
 
 def test_a_run_without_a_command_returns_once_the_policy_holds(service, container):
@@ -251,6 +252,37 @@ def test_bash_completes_what_is_there(service, env, container):
     assert complete("entropy create -e part") == ["partition"]
     assert "delay=" in complete("entropy create -e latency -o d")
     assert complete("entropy create -c test=com") == ["complete"], "behind the = that bash splits at"
+    assert "--no-trunc" in complete("entropy ls --no")
+
+
+def test_zsh_completes_what_is_there(service, env, tmp_path):
+    service.create("partition", "test=nobody", name="half-cut")
+    # What stands on the line is printed whole at Ctrl-X: while typed at, it is redrawn in pieces.
+    (tmp_path / ".zshrc").write_text(f"PATH={ROOT}/bin:$PATH; PS1='ready> '; autoload -Uz compinit; compinit -u -D\n"
+                                     "source <(entropy completion zsh)\n"
+                                     "line() { print -r -- \"<$BUFFER>\" >/dev/tty }; zle -N line; bindkey '^X' line\n")
+    terminal = Terminal("zsh", env=dict(env, ZDOTDIR=str(tmp_path)), columns=200)
+    terminal.wait_for("ready> ")
+    for typed, whole in (("rm ha", "rm half-cut "), ("create -e part", "create -e partition "), ("comp", "completion "),
+                         ("create -e latency -o dela", "create -e latency -o delay=")):
+        terminal.type(f"\x15entropy {typed}\t\x18")
+        terminal.wait_for(f"<entropy {whole}>")
+    terminal.type("\x15exit\n")
+    assert terminal.end() == 0
+
+
+def test_fish_completes_what_is_there(service, env, tmp_path):
+    name = service.create("partition", "test=nobody", name="half-cut")
+
+    def complete(line):
+        script = f"set PATH {ROOT}/bin $PATH; entropy completion fish | source; complete -C '{line}'"
+        done = run("fish", "--no-config", "-c", script, env=dict(env, HOME=str(tmp_path)))
+        return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+    assert complete("entropy rm ha") == [name]
+    assert complete("entropy create -e part") == ["partition"]
+    assert {"create", "apply", "run", "top"} <= set(complete("entropy "))
+    assert "delay=" in complete("entropy create -e latency -o d")
     assert "--no-trunc" in complete("entropy ls --no")
 
 

@@ -24,6 +24,7 @@ class FakeService final : public Service {
   std::vector<FaultRecord> fault_records;
   std::vector<Event> events;            // those that can be replayed
   std::uint64_t oldest_replayable = 0;  // subscribing after an id below answers nullptr
+  mutable std::size_t replays = 0;      // how often recent events were asked for
   std::optional<Error> rollback_error;  // what remove, stop and halt answer
   std::vector<std::string> acts;        // on injectors: "pause id"
   std::vector<std::string> log_pieces;
@@ -134,8 +135,10 @@ class FakeService final : public Service {
     co_return Result<>{};
   }
 
-  std::vector<TargetState> targets(const std::optional<policy::Selector>& selector) const override {
+  std::vector<TargetState> targets(const std::optional<policy::Selector>& selector,
+                                   const std::vector<std::string>& failures) const override {
     std::vector<TargetState> states = target_states;
+    for (auto& each : states) each.reason += failures.empty() ? "" : concat("asked for ", join(failures, ","));
     if (!selector) std::ranges::for_each(states, [](TargetState& state) { state.matched = true; });
     return states;
   }
@@ -183,7 +186,10 @@ class FakeService final : public Service {
     return page;
   }
 
-  std::vector<Event> recent_events() const override { return events; }
+  std::vector<Event> recent_events() const override {
+    ++replays;
+    return events;
+  }
   std::unique_ptr<Subscription> subscribe(std::uint64_t after, std::function<void(const Event&)> on_event) override {
     if (after != 0 && after < oldest_replayable) return nullptr;
     for (const auto& event : events) {

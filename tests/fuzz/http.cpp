@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/event_feed.hpp"
 #include "api/request_reader.hpp"
 #include "api/router.hpp"
 #include "api/routes.hpp"
@@ -55,7 +56,8 @@ void ask(const api::Request& request) {
   options.token = "t";
   options.no_auth = request.body.size() % 2 == 0;
   bool answered = false;
-  boost::asio::co_spawn(io, api::dispatch(api::routes(), service, options, request),
+  const api::Backend backend{&service, &options, std::make_shared<api::EventFeed>(io.get_executor(), service)};
+  boost::asio::co_spawn(io, api::dispatch(api::routes(), backend, request),
                         [&](const std::exception_ptr& thrown, const api::Response& response) {
                           require(!thrown && response.status >= 200 && response.status < 600 && response.status != 500);
                           answered = true;

@@ -3,6 +3,8 @@
 #include "policy/policy_file.hpp"
 
 #include "check.hpp"
+#include "policy/json_document.hpp"
+#include "policy/yaml_text.hpp"
 
 namespace entropy::fuzz {
 namespace {
@@ -17,8 +19,8 @@ void check_places(std::string_view input, const std::vector<policy::Problem>& pr
   }
 }
 
-void check_values(const policy::YamlText& yaml) {
-  for (const auto& document : yaml.documents) {
+void check_values(const policy::Documents& read) {
+  for (const auto& document : read.documents) {
     const std::string text = policy::print_yaml(document.value);
     const auto again = policy::read_yaml(text);
     require(again.problems.empty() && again.documents.size() == 1);
@@ -31,25 +33,25 @@ void check_values(const policy::YamlText& yaml) {
 
 void check(std::string_view input) {
   const auto yaml = policy::read_yaml(input);
+  const auto json = policy::read_json_documents(input);
   check_places(input, yaml.problems);
+  check_places(input, json.problems);
   if (yaml.problems.empty()) check_values(yaml);
+  // The API reads JSON by itself: what is one value to both is the same one.
+  const auto alone = policy::parse_json(input);
+  if (alone && json.problems.empty()) require(json.documents.size() == 1 && json.documents.front().value == *alone);
 
   const auto file = policy::read_policy_file("x.yaml", input);
-  require(file ? yaml.problems.empty() : !file.error().fields.empty());
+  require(file ? yaml.problems.empty() || json.problems.empty() : !file.error().fields.empty());
   if (!file) return;
   std::vector<policy::Policy> policies;
   for (const auto& each : *file) {
     const auto same_name = [&](const policy::Policy& other) { return other.name == each.draft.policy.name; };
     if (std::ranges::none_of(policies, same_name)) policies.push_back(each.draft.policy);
   }
-  const auto again = policy::read_policy_file("y.yaml", policy::print_policy_file(policies));
+  const auto again = policy::read_policy_file("y.yaml", policy::print_yaml(policy::to_document("set", policies)));
   require(again && again->size() == policies.size());
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    policy::Policy wanted = policies[i];
-    if (!wanted.schedule.duration && again->at(i).draft.policy.schedule.duration)
-      wanted.schedule.duration = wanted.schedule.frequency;
-    require(again->at(i).draft.policy == wanted);
-  }
+  for (std::size_t i = 0; i < policies.size(); ++i) require(again->at(i).draft.policy == policies[i]);
 }
 
 }  // namespace entropy::fuzz
