@@ -20,6 +20,8 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 
 constexpr Duration patience_for_injectors = 60s;
+// Containers that were started right before the run: the engine's events tell the service of them within moments.
+constexpr Duration patience_for_matches = 1s;
 
 std::string path_of(const std::string& name) { return concat("/v1/policies/", percent_encode(name)); }
 
@@ -69,8 +71,13 @@ Result<> RunSession::preflight(const std::vector<RunPolicy>& policies) const {
     return field_text(each, "up") == "true";
   };
   if (std::ranges::none_of(list, is_up)) return fail(ErrorCode::unavailable, why);
+  const auto deadline = Steady::now() + patience_for_matches;
   for (const auto& policy : policies) {
-    const auto previewed = preview(policy);
+    auto previewed = preview(policy);
+    while (!previewed && previewed.error().code == ErrorCode::not_found && Steady::now() < deadline &&
+           !interrupted_(100ms)) {
+      previewed = preview(policy);
+    }
     if (!previewed) return previewed;
   }
   return {};

@@ -252,10 +252,6 @@ std::vector<ObservedCustom> CustomInjectors::all() const {
   return std::move(observed.customs);
 }
 
-std::size_t CustomInjectors::left() const {
-  return static_cast<std::size_t>(std::ranges::count_if(all(), &ObservedCustom::running));
-}
-
 InjectorView view_of(const ObservedCustom& custom) {
   InjectorView view;
   view.id = custom.id;

@@ -52,7 +52,6 @@ class CustomInjectors {
 
   // Ends and removes all of them, side by side, within the time.
   boost::asio::awaitable<void> shut_down(Duration within);
-  std::size_t left() const;  // that still run
 
  private:
   // What is known of one container besides what the engine says.

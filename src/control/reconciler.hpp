@@ -121,6 +121,10 @@ class Reconciler {
   void on_report(const std::string& endpoint, const std::string& id, program::Report report);
   void note_readiness(Runtime& runtime);
   void note_failure(const std::string& target_id, const std::string& target_name, const Error& error);
+  bool any_injector_at_hand() const;
+  // Removes all that bears this manager's name there until nothing is listed or the time is over; how many are left.
+  boost::asio::awaitable<std::size_t> sweep(Endpoint& where, Duration deadline);
+  std::size_t known_to_run(const std::string& endpoint) const;
   void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
 
   Timing& timing_;

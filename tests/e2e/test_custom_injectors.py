@@ -106,6 +106,7 @@ def test_each_window_is_a_container(service, target):
 
 def test_it_is_confined_and_told_everything(service, target):
     name = service.create("shows", target.selector, "-i", MISFITS, "-o", "by=5", "-d", "90s", "--seed", "7")
+    service.wait_active(name)
     [id] = custom_containers(name)
     log = docker("logs", id)
     for line in (f"ENTROPY_TARGET={target.id}", "ENTROPY_FAILURES=shows", "ENTROPY_DURATION=90", "ENTROPY_FREQUENCY=90",
