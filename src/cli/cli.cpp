@@ -39,7 +39,7 @@ void add_globals(CLI::App& app, Globals& globals, const Program& program) {
   app.add_option("-l,--log-level", globals.log_level, "trace, debug, info, warn or error")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
-  app.set_version_flag("--version", concat("entropy ", program.version));
+  app.set_version_flag("-v,--version", concat("entropy ", program.version));
 }
 
 std::vector<std::string> option_names(const CLI::App& app, const CLI::App* command) {

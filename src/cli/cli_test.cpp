@@ -110,6 +110,34 @@ TEST_F(Cli, InspectsAndGoesOnAfterAMissingOne) {
   EXPECT_EQ(run({"inspect", "--format", "{{.Phase}}", "demo"}).out, "armed\n");
 }
 
+TEST_F(Cli, FormatsAreDockers) {
+  create("demo");
+  run({"create", "--name", "other", "-c", "a", "-e", "partition", "-f", "10"});
+  EXPECT_EQ(run({"ls", "--format", "{{.Name}} [{{.Frequency}}]"}).out, "demo []\nother [10s]\n");
+  EXPECT_EQ(run({"ls", "-q", "-f", "frequency=10s"}).out, "other\n");
+  EXPECT_EQ(run({"ls", "--format", "table {{.Name}}\\t{{.Status.NextWindow}}\\t{{json .Failure}}"}).out,
+            "NAME   NEXT WINDOW  FAILURE\n"
+            "demo                {\"partition\":{}}\n"
+            "other               {\"partition\":{}}\n");
+  EXPECT_EQ(run({"inspect", "-f", "{{.Frequency}}", "demo", "other"}).out, "\n10s\n");
+  EXPECT_EQ(run({"version", "--format", "{{.Client.Version}} {{.Service.Version}}"}).out, "1.2.3 9.9.9\n");
+  EXPECT_EQ(run({"-v"}).out, run({"--version"}).out);
+  EXPECT_THAT(run({"failures", "delay", "--format", "{{.Name}}"}).out, "latency\n");
+  EXPECT_THAT(run({"failures", "latncy"}).err, HasSubstr("did you mean \"latency\"?"));
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"ls", "--format", "jsno"},
+                                             {"info", "--format", "table"},
+                                             {"events", "--format", "jsno"},
+                                             {"events", "--filter", "typ=x"},
+                                             {"ls", "--format", "table {{.Nmae}}"}}) {
+    const Outcome outcome = run(wrong);
+    EXPECT_EQ(outcome.code, 2) << wrong.back();
+    EXPECT_EQ(outcome.out, "") << wrong.back();
+  }
+  EXPECT_THAT(run({"ls", "--format", "jsno"}).err, HasSubstr("did you mean \"json\"?"));
+  EXPECT_THAT(run({"events", "--filter", "typ=x"}).err, HasSubstr("did you mean \"type\"?"));
+}
+
 TEST_F(Cli, StopsStartsRemoves) {
   create("a");
   create("b");

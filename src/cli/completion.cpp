@@ -100,6 +100,7 @@ std::vector<Candidate> arguments(const CLI::App& command, const Context& context
   const std::set<std::string> of_policies = {"rm", "start", "stop", "inspect", "export"};
   if (of_policies.contains(name)) return policies(context);
   if (name == "match") return selectors(context);
+  if (name == "failures") return failures();
   if (name == "logs") return names_of(ask(context, "/v1/injectors"), "name", "state");
   if (name == "completion") return words({"bash", "zsh", "fish"});
   return {};

@@ -52,7 +52,8 @@ Layout policy_layout() {
             return Row{text("name"),  text("selector"), failure_summary(policy), schedule_summary(policy),
                        text("phase"), text("targets"),  text("active"),          text("message")};
           },
-          [](const json::value& policy) { return field_text(policy, "name"); }};
+          [](const json::value& policy) { return field_text(policy, "name"); },
+          policy::field_names()};
 }
 
 std::string active_summary(const json::value& injector) {
@@ -150,7 +151,8 @@ int inspect(const Context& context, const std::vector<std::string>& names, const
     context.console.out << policy::print_json(found, policy::JsonStyle::indented) << "\n";
     return code;
   }
-  const int printed = print_list(context, found, {.format = format, .filters = {}}, {});
+  const Layout layout{{}, {}, {}, policy::field_names()};
+  const int printed = print_list(context, found, {.format = format, .filters = {}}, layout);
   return printed == done ? code : printed;
 }
 
@@ -171,7 +173,7 @@ void add_list_commands(Commands& commands) {
                    [given](const Context& context) { return inspect(context, given->names, given->format); });
   command.add_option("NAME", given->names, "policies or injectors")->required();
   command
-      .add_option("--format", given->format,
+      .add_option("-f,--format", given->format,
                   "table of a policy's containers, json (one object a line) or a template such as '{{.Status.Phase}}'")
       ->type_name("FORMAT");
 }

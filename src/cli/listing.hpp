@@ -20,11 +20,15 @@ struct Layout {
   std::vector<Column> columns;
   std::function<Row(const boost::json::value&)> row;
   std::function<std::string(const boost::json::value&)> quiet;
+  std::vector<std::string> may_lack = {};  // fields that not every object has: empty for filters and templates
 };
 
-// Prints those objects of the array that pass the filters. Wrong filters and templates are wrong usage.
+// Prints those objects of the array that pass the filters. Wrong filters, formats and templates are wrong usage.
 int print_list(const Context& context, const boost::json::value& list, const ListOptions& options,
                const Layout& layout);
+
+// ErrorCode::invalid for a format that is neither one of those nor a template.
+Result<> check_format(std::string_view format, const std::vector<std::string>& known);
 
 // The first 12 characters of an identifier, unless `no_trunc`.
 std::string short_id(const std::string& id, bool no_trunc);

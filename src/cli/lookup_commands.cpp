@@ -83,25 +83,53 @@ void print_failure(std::ostream& out, const json::value& kind) {
   out << format_table({{"  PARAMETER"}, {"TYPE"}, {"DEFAULT"}, {"DESCRIPTION"}}, rows, 0);
 }
 
+// All of them, or those of these names or aliases.
+Result<json::array> chosen_failures(const json::value& kinds, const std::vector<std::string>& names) {
+  if (!kinds.is_array()) return fail(ErrorCode::protocol, "the service does not answer with a list");
+  if (names.empty()) return kinds.get_array();
+  json::array chosen;
+  std::vector<std::string> known;
+  for (const auto& kind : kinds.get_array()) known.push_back(field_text(kind, "name"));
+  for (const auto& name : names) {
+    const std::size_t before = chosen.size();
+    for (const auto& kind : kinds.get_array()) {
+      const auto aliases = field_text(kind, "aliases");
+      if (field_text(kind, "name") == name || std::ranges::count(split(aliases, ','), name) != 0)
+        chosen.push_back(kind);
+    }
+    if (chosen.size() == before)
+      return fail(ErrorCode::not_found,
+                  concat("no failure is named ", entropy::quoted(name), did_you_mean(name, known)));
+  }
+  return chosen;
+}
+
 void add_failures(Commands& commands) {
-  const auto list = std::make_shared<ListOptions>();
+  struct Given {
+    std::vector<std::string> names;
+    ListOptions list;
+  };
+  const auto given = std::make_shared<Given>();
   CLI::App& command = commands.add(
       "failures", "list the failures with their parameters, and those that custom images on the engines offer",
-      "entropy failures", [list](const Context& context) {
+      "entropy failures latency", [given](const Context& context) {
         return context.call("GET", "/v1/failures", nullptr, [&](const json::value& kinds) {
-          if (list->format != "table" || list->quiet || !kinds.is_array()) {
-            return print_list(context, kinds, *list,
+          const auto chosen = chosen_failures(kinds, given->names);
+          if (!chosen) return context.report(chosen.error());
+          if (given->list.format != "table" || given->list.quiet) {
+            return print_list(context, *chosen, given->list,
                               {{}, {}, [](const json::value& kind) { return field_text(kind, "name"); }});
           }
-          for (bool first = true; const auto& kind : kinds.get_array()) {
+          for (bool first = true; const auto& kind : *chosen) {
             context.console.out << (std::exchange(first, false) ? "" : "\n");
             print_failure(context.console.out, kind);
           }
           return done;
         });
       });
-  command.add_flag("-q,--quiet", list->quiet, "names alone");
-  add_format_option(command, list->format);
+  command.add_option("NAME", given->names, "these alone");
+  command.add_flag("-q,--quiet", given->list.quiet, "names alone");
+  add_format_option(command, given->list.format);
 }
 
 void print_trial(std::ostream& out, const json::value& trial) {

@@ -129,14 +129,20 @@ int run_doctor(const Context& context) {
   return context.report({ErrorCode::unavailable, "something is wrong: see the lines with FAIL"});
 }
 
-int show_version(const Context& context) {
+int show_version(const Context& context, const std::string& format) {
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
-  context.console.out << concat("client   ", context.program.version, "\n") << std::flush;
+  const std::string address = to_string(client->address());
+  if (format == "text") context.console.out << concat("client   ", context.program.version, "\n") << std::flush;
   const auto version = client->call("GET", "/version");
   if (!version) return context.report(version.error());
+  if (format != "text") {
+    json::value both = {{"client", {{"version", context.program.version}}}, {"service", *version}};
+    both.at("service").as_object()["address"] = address;
+    return print_list(context, json::array{std::move(both)}, {.format = format, .filters = {}}, {});
+  }
   context.console.out << concat("service  ", field_text(*version, "version"), " (API ",
-                                field_text(*version, "api_version"), ") at ", to_string(client->address()), "\n");
+                                field_text(*version, "api_version"), ") at ", address, "\n");
   return done;
 }
 
@@ -165,7 +171,14 @@ void print_info(std::ostream& out, const json::value& info) {
 void add_system_commands(Commands& commands) {
   commands.add("doctor", "say what this host, the service and its engines can do, and what is missing",
                "entropy doctor", run_doctor);
-  commands.add("version", "show the versions of client and service", "entropy version", show_version);
+  const auto add_text_format = [](CLI::App& command, std::string& format) {
+    command.add_option("-f,--format", format, "text, json or a template such as '{{json .}}'")->type_name("FORMAT");
+  };
+  const auto version_format = std::make_shared<std::string>("text");
+  add_text_format(
+      commands.add("version", "show the versions of client and service", "entropy version",
+                   [version_format](const Context& context) { return show_version(context, *version_format); }),
+      *version_format);
   const auto format = std::make_shared<std::string>("text");
   CLI::App& info =
       commands.add("info", "show the service at a glance", "entropy info", [format](const Context& context) {
@@ -176,7 +189,7 @@ void add_system_commands(Commands& commands) {
           return done;
         });
       });
-  info.add_option("--format", *format, "text, json or a template")->type_name("FORMAT");
+  add_text_format(info, *format);
 }
 
 }  // namespace entropy::cli

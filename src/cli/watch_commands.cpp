@@ -1,4 +1,5 @@
 // events, faults, logs.
+#include <algorithm>
 #include <ostream>
 
 #include "base/text.hpp"
@@ -38,11 +39,24 @@ std::string event_line(const json::object& event) {
   return line;
 }
 
+const std::vector<std::string> event_filters = {"type", "policy", "target", "endpoint"};
+
+// A wrong one is known before an event comes.
+Result<> check_filters(const std::vector<std::string>& filters) {
+  for (const std::string_view filter : filters) {
+    const std::string_view key = filter.substr(0, filter.find('='));
+    if (key.size() == filter.size())
+      return fail(ErrorCode::invalid, concat("the filter ", quoted(filter), " is not KEY=VALUE"));
+    if (std::ranges::find(event_filters, key) == event_filters.end())
+      return fail(ErrorCode::invalid,
+                  concat("events are not filtered by ", quoted(key), did_you_mean(key, event_filters)));
+  }
+  return {};
+}
+
 // An event need not have every field that a filter may name.
 Result<bool> event_passes(json::object event, const std::vector<std::string>& filters) {
-  for (const std::string_view key : {"policy", "target", "endpoint"}) {
-    if (!event.contains(key)) event[key] = "";
-  }
+  for (const auto& key : event_filters) event.emplace(key, "");
   return passes_filters(event, filters);
 }
 
@@ -72,6 +86,10 @@ Result<> print_event(const Context& context, std::string_view line, const EventO
 }
 
 int watch_events(const Context& context, const EventOptions& options) {
+  const auto format = check_format(options.format, {"text", "json"});
+  if (!format) return context.usage(format.error().message);
+  const auto filters = check_filters(options.filters);
+  if (!filters) return context.usage(filters.error().message);
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
   std::string pending;
@@ -101,7 +119,7 @@ void add_events(Commands& commands) {
                    [options](const Context& context) { return watch_events(context, *options); });
   command.add_option("--since", options->since, "begin with what happened then: 10m, or 2026-11-22T10:00:00Z")
       ->type_name("TIME");
-  add_list_option(command, "--filter", options->filters, "type=, policy=, target= or endpoint=, a glob (repeatable)",
+  add_list_option(command, "-f,--filter", options->filters, "type=, policy=, target= or endpoint=, a glob (repeatable)",
                   "K=V");
   command.add_option("--format", options->format, "text, json (one object a line) or a template")->type_name("FORMAT");
 }
