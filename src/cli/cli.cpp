@@ -65,13 +65,16 @@ std::string complaint(const CLI::App& app, const Commands& commands, const CLI::
   const auto left = app.remaining(true);
   if (command == nullptr && left.empty()) return "which command? entropy --help lists them";
   if (left.empty()) return "";
-  const std::string_view word = std::string_view(left.front()).substr(0, left.front().find('='));
+  const std::string_view whole = left.front();
+  const std::string_view word = whole.substr(0, whole.find('='));
   if (word.starts_with('-')) return concat("unknown option ", word, hint(word, option_names(app, command)));
   if (command == nullptr)
     return concat("unknown command ", quoted(word), hint(word, commands.names()), " (entropy --help)");
-  if (command->get_name() == "run") return concat("put -- in front of the command: entropy run ... -- ", word);
-  return concat(command->get_name(), " takes no further argument ", quoted(word), ": see entropy ", command->get_name(),
-                " --help");
+  if (word.size() != whole.size() && command->get_option_no_throw("--param") != nullptr)
+    return concat("a parameter stands behind -o: -o ", whole);
+  if (command->get_name() == "run") return concat("put -- in front of the command: entropy run ... -- ", whole);
+  return concat(command->get_name(), " takes no further argument ", quoted(whole), ": see entropy ",
+                command->get_name(), " --help");
 }
 
 // --help and --version are answered on `out`; everything else that CLI11 throws is wrong usage.
@@ -79,7 +82,10 @@ int answer_parse_error(const CLI::App& app, const CLI::App* command, const CLI::
                        const Context& context) {
   if (error.get_exit_code() == 0) return app.exit(error, context.console.out, context.console.err);
   const std::string of = command == nullptr ? "" : concat(command->get_name(), " ");
-  return context.usage(concat(error.what(), " (see entropy ", of, "--help)"));
+  std::string what = error.what();
+  const auto twice = what.find(": At Most 1 required");
+  if (twice != std::string::npos) what = concat(what.substr(0, twice), " is given more than once");
+  return context.usage(concat(what, " (see entropy ", of, "--help)"));
 }
 
 // "help" and "help ls" as people try them.
@@ -178,8 +184,9 @@ int run_cli(const std::vector<std::string>& args, Console& console, const Progra
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
-    // An unknown word explains better than the missing one that it was to be.
-    const std::string unknown = error.get_exit_code() == 0 ? "" : complaint(app, commands, commands.chosen());
+    // An unknown word explains better than the missing one that it was to be, or than the help on everything.
+    const bool helps = error.get_exit_code() == 0 && commands.chosen() != nullptr;
+    const std::string unknown = helps ? "" : complaint(app, commands, commands.chosen());
     if (!unknown.empty() && !app.remaining(true).empty()) return context.usage(unknown);
     return answer_parse_error(app, commands.chosen(), error, context);
   }

@@ -372,6 +372,7 @@ TEST_F(Cli, WrongUsageIsExplained) {
   };
   EXPECT_THAT(error_of({}), HasSubstr("which command?"));
   EXPECT_THAT(error_of({"craete"}), HasSubstr("did you mean \"create\"?"));
+  EXPECT_THAT(error_of({"help", "craete"}), HasSubstr("did you mean \"create\"?"));
   EXPECT_THAT(error_of({"ls", "--no-turnc"}), HasSubstr("did you mean \"--no-trunc\"?"));
   EXPECT_THAT(error_of({"create", "--failrue", "x"}), HasSubstr("did you mean \"--failure\"?"));
   EXPECT_THAT(error_of({"ls", "x"}), HasSubstr("no further argument \"x\""));
@@ -379,6 +380,9 @@ TEST_F(Cli, WrongUsageIsExplained) {
   EXPECT_THAT(error_of({"create", "-e", "latency"}), HasSubstr("--criteria"));
   EXPECT_THAT(error_of({"create", "-e", "latency", "-c", "a", "-o", "delay"}), HasSubstr("KEY=VALUE"));
   EXPECT_THAT(error_of({"create", "-e", "latency", "-c", "a", "-o", "x=1", "-o", "x=2"}), HasSubstr("twice"));
+  EXPECT_THAT(error_of({"create", "-e", "loss", "-e", "partition", "-c", "a"}),
+              HasSubstr("--failure is given more than once"));
+  EXPECT_THAT(error_of({"create", "-e", "loss", "-c", "a", "percent=5"}), HasSubstr("-o percent=5"));
   EXPECT_THAT(error_of({"ls", "-l", "loud"}), HasSubstr("loud"));
 }
 

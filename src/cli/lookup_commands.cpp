@@ -168,7 +168,8 @@ void add_injector_test(Commands& commands) {
           if (given->format != "text") {
             return print_list(context, json::array{trial}, {.format = given->format, .filters = {}}, {});
           }
-          context.console.out << concat(given->image, ", ", field_text(trial, "failure"), "\n");
+          const std::string failure = field_text(trial, "failure");
+          context.console.out << concat(given->image, failure.empty() ? "" : ", ", failure, "\n");
           print_trial(context.console.out, trial);
           if (field_text(trial, "passed") == "true") return done;
           return context.report({ErrorCode::invalid, "the image breaks rules: see the lines with FAIL"});

@@ -148,6 +148,17 @@ def test_a_run_without_a_command_returns_once_the_policy_holds(service, containe
     assert "ttl" not in service.policy("held"), "it stays"
 
 
+def test_create_may_wait_until_the_policy_holds(service, container):
+    container({"test": "waited"})
+    policy = ["-e", "latency", "-o", "delay=10ms", "-c"]
+    assert service.cli("create", "--name", "now", *policy, "test=waited", "--wait").stdout == "now\n"
+    assert service.policy("now")["status"]["phase"] == "active"
+    service.cli("create", "--name", "later", *policy, "test=waited", "--delay", "1h", "--wait")
+    assert service.policy("later")["targets"][0]["state"] == "armed", "its injector is there"
+    done = service.cli("create", "--name", "nobody", *policy, "test=nobody", "--wait", "--timeout", "1s", check=False)
+    assert (done.returncode, done.stdout) == (1, "nobody\n") and "no container matches yet" in done.stderr
+
+
 def test_a_killed_run_leaves_nothing_beyond_its_lease(service, env, container, tmp_path):
     target = container({"test": "killed"})
     chaos = tmp_path / "chaos.yaml"
