@@ -127,8 +127,9 @@ int main(int count, char** arguments) {
                                                                     {"userspace", &kernel::make_userspace_backend}};
   for (const auto& [name, make] : backends) {
     std::string lacking;
-    testing::Lab().inside(testing::Side::target, [&, make = make] {
-      if (const auto made = make(); !made) lacking = made.error().message;
+    const testing::BackendMaker try_it = make;
+    testing::Lab().inside(testing::Side::target, [&] {
+      if (const auto made = try_it(); !made) lacking = made.error().message;
     });
     if (lacking.empty()) {
       testing::measure(name, make, datagrams);
