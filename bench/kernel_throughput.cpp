@@ -1,8 +1,10 @@
-// One TCP flow from the target to a peer on the same host: what of its speed is left under each delay.
-// Usage: kernel_throughput [seconds per measurement]
+// One TCP flow from the target to a peer on the same host: what of its speed is left under each delay. All are measured
+// in turns, so that whatever else the machine does is the same for all of them. Usage: kernel_throughput [seconds per
+// measurement [rounds]]
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -53,29 +55,38 @@ struct Case {
   kernel::State state;
 };
 
-void report(const Case& measured, double mbits, double undisturbed) {
-  std::printf("%-16s %9.0f Mbit/s  %5.1f %%\n", measured.name, mbits, 100 * mbits / undisturbed);
+double median(std::vector<double> values) {
+  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
+  return values[values.size() / 2];
 }
 
-int run(std::chrono::seconds time) {
+int run(std::chrono::seconds time, int rounds) {
   const Lab lab;
-  const double undisturbed = throughput(lab, Side::target, time);
-  report({"undisturbed", Side::target, {}}, undisturbed, undisturbed);
-  InjectorThread injector(lab);
   const auto delayed = [](Duration delay) {
     return kernel::Effect{{{delay, Duration{0}, 0, {}}}, {}, 0, kernel::Cut::none};
   };
-  const std::vector<Case> cases = {{"backend idle", Side::target, {}},
+  const std::vector<Case> cases = {{"undisturbed", Side::target, {}},
+                                   {"backend idle", Side::target, {}},
                                    {"egress 1 ms", Side::target, {delayed(1ms), {}}},
                                    {"egress 50 ms", Side::target, {delayed(50ms), {}}},
                                    {"ingress 1 ms", Side::peer, {{}, delayed(1ms)}},
                                    {"ingress 50 ms", Side::peer, {{}, delayed(50ms)}}};
-  for (const auto& next : cases) {
-    if (const auto applied = injector.apply(next.state); !applied) {
-      std::fprintf(stderr, "%s\n", applied.error().message.c_str());
-      return 1;
+  std::vector<std::vector<double>> seen(cases.size());
+  for (int round = 0; round < rounds; ++round) {
+    seen[0].push_back(throughput(lab, cases[0].from, time));
+    InjectorThread injector(lab);
+    for (std::size_t i = 1; i < cases.size(); ++i) {
+      if (const auto applied = injector.apply(cases[i].state); !applied) {
+        std::fprintf(stderr, "%s\n", applied.error().message.c_str());
+        return 1;
+      }
+      seen[i].push_back(throughput(lab, cases[i].from, time));
     }
-    report(next, throughput(lab, next.from, time), undisturbed);
+  }
+  const double undisturbed = median(seen[0]);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const double mbits = median(seen[i]);
+    std::printf("%-16s %9.0f Mbit/s  %5.1f %%\n", cases[i].name, mbits, 100 * mbits / undisturbed);
   }
   return 0;
 }
@@ -88,5 +99,6 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "%s\n", reason->c_str());
     return 1;
   }
-  return entropy::testing::run(std::chrono::seconds(count > 1 ? std::atoi(arguments[1]) : 3));
+  const int seconds = count > 1 ? std::atoi(arguments[1]) : 1;
+  return entropy::testing::run(std::chrono::seconds(seconds), count > 2 ? std::atoi(arguments[2]) : 5);
 }

@@ -142,10 +142,11 @@ std::string milliseconds(const std::string& duration) {
   return concat(tenths / 10, ".", tenths % 10, "ms");
 }
 
-// "TCP saw 101.8ms (0.2ms before), 2 of 30 segments resent, 1893 of 20011 packets dropped"
+// "asked delay 100ms, TCP saw 101.8ms (0.2ms before), 2 of 30 segments resent, 1893 of 20011 packets dropped"
 std::string measured_text(const json::value& fault) {
   const auto text = [&](std::string_view path) { return field_text(fault, path); };
   std::vector<std::string> parts;
+  if (const auto asked = text("measured.asked"); !asked.empty()) parts.push_back(concat("asked ", asked));
   if (const auto rtt = text("measured.rtt"); !rtt.empty()) {
     const auto before = text("measured.rtt_before");
     const auto compared = before.empty() ? "" : concat(" (", milliseconds(before), " before)");
@@ -157,7 +158,10 @@ std::string measured_text(const json::value& fault) {
     }
   };
   share("measured.retransmitted", "measured.segments", " segments resent");
-  share("measured.dropped", "packets", " packets dropped");
+  const bool look_ups = text("failure") == "dns";
+  share("measured.dropped", "packets", look_ups ? " answers withheld" : " packets dropped");
+  share("measured.altered", "packets", " answers altered");
+  if (text("outcome") == "active" && text("packets") == "0") parts.emplace_back("touched nothing so far");
   return join(parts, ", ");
 }
 

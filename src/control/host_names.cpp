@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "control/spawn.hpp"
 
@@ -17,6 +18,7 @@ void HostNames::want(const std::vector<std::string>& names) {
   constexpr auto look_up_every = std::chrono::seconds(30);
   const auto unwanted = [&](const auto& entry) { return std::ranges::find(names, entry.first) == names.end(); };
   std::erase_if(known_, unwanted);
+  std::erase_if(unresolved_, unwanted);
   std::erase_if(due_, unwanted);
   const auto now = std::chrono::steady_clock::now();
   for (const auto& name : names) {
@@ -33,6 +35,8 @@ asio::awaitable<void> HostNames::look_up(std::shared_ptr<HostNames> self, std::s
   if (!changed_ || !due_.contains(name)) co_return;
   if (error) {
     spdlog::warn("the peer {} is no container and can't be resolved: {}", name, error.message());
+    if (known_.contains(name)) co_return;
+    if (std::exchange(unresolved_[name], error.message()) != error.message()) changed_();
     co_return;
   }
   std::vector<Prefix> addresses;
@@ -41,6 +45,7 @@ asio::awaitable<void> HostNames::look_up(std::shared_ptr<HostNames> self, std::s
   }
   std::ranges::sort(addresses);
   addresses.erase(std::ranges::unique(addresses).begin(), addresses.end());
+  unresolved_.erase(name);
   if (known_[name] == addresses) co_return;
   known_[name] = std::move(addresses);
   changed_();

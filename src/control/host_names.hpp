@@ -28,6 +28,8 @@ class HostNames : public std::enable_shared_from_this<HostNames> {
 
   // A name that can't be resolved has no addresses; while it can't, the last ones count.
   const std::map<std::string, std::vector<Prefix>>& known() const { return known_; }
+  // Those that have never been resolved since they were needed, and why.
+  const std::map<std::string, std::string>& unresolved() const { return unresolved_; }
 
  private:
   boost::asio::awaitable<void> look_up(std::shared_ptr<HostNames> self, std::string name);
@@ -35,6 +37,7 @@ class HostNames : public std::enable_shared_from_this<HostNames> {
   boost::asio::any_io_executor executor_;
   std::function<void()> changed_;
   std::map<std::string, std::vector<Prefix>> known_;
+  std::map<std::string, std::string> unresolved_;
   std::map<std::string, std::chrono::steady_clock::time_point> due_;
 };
 

@@ -230,6 +230,7 @@ void Journal::save(const store::FaultRecord& record) {
 void Journal::measured(Open& entry, const program::Measured& measured) {
   entry.record.packets = measured.packets;
   entry.record.measured = program::to_json(measured);
+  entry.round_trip = {measured.rtt_before.value_or(Duration(0)), measured.rtt.value_or(Duration(0))};
   count_packets(entry, measured);
 }
 
@@ -242,20 +243,31 @@ void Journal::count_time(Open& entry, Time until) {
 
 void Journal::count_packets(Open& entry, const program::Measured& measured) {
   Metrics::Packets& counted = entry.packets;
-  const Metrics::Packets now = {std::max(measured.packets, counted.matched),
-                                std::max(measured.dropped, counted.dropped),
-                                std::max(measured.delayed, counted.delayed)};
-  if (!std::exchange(entry.from_before, false)) {
-    metrics_.fault_packets(
-        entry.record.policy, entry.record.failure,
-        {now.matched - counted.matched, now.dropped - counted.dropped, now.delayed - counted.delayed});
-  }
-  counted = now;
+  Metrics::Packets more;
+  const auto rise = [](std::uint64_t& counted_so_far, std::uint64_t now) {
+    const std::uint64_t before = std::exchange(counted_so_far, std::max(counted_so_far, now));
+    return counted_so_far - before;
+  };
+  more.matched = rise(counted.matched, measured.packets);
+  more.dropped = rise(counted.dropped, measured.dropped);
+  more.delayed = rise(counted.delayed, measured.delayed);
+  more.duplicated = rise(counted.duplicated, measured.duplicated);
+  more.altered = rise(counted.altered, measured.altered);
+  more.segments = rise(counted.segments, measured.segments);
+  more.retransmitted = rise(counted.retransmitted, measured.retransmitted);
+  if (std::exchange(entry.from_before, false)) return;
+  metrics_.fault_packets(entry.record.policy, entry.record.failure, more);
 }
 
 void Journal::count_running() {
   const Time now = clock_.now();
-  for (auto& [key, entry] : open_) count_time(entry, std::min(now, entry.record.planned_end.value_or(now)));
+  Metrics::RoundTrips round_trips;
+  for (auto& [key, entry] : open_) {
+    count_time(entry, std::min(now, entry.record.planned_end.value_or(now)));
+    auto& longest = round_trips[{entry.record.policy, entry.record.failure}];
+    if (entry.round_trip.during >= longest.during) longest = entry.round_trip;
+  }
+  metrics_.round_trips(round_trips);
 }
 
 void Journal::progress(const Source& source, const std::vector<program::Progress>& faults) {

@@ -73,6 +73,7 @@ class Journal {
     Time counted_until{};      // in the metrics
     Metrics::Packets packets;  // likewise
     bool from_before = false;  // a former service has counted the first of its packets
+    Metrics::RoundTrip round_trip = {};
   };
   struct Listener;
 

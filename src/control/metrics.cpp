@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace entropy::control {
 namespace {
@@ -48,8 +49,16 @@ Metrics::Metrics()
       fault_seconds_(counters(registry_, "entropy_fault_seconds_total",
                               "For how long faults have held, over all targets; grows while they do.")),
       fault_packets_(counters(registry_, "entropy_fault_packets_total",
-                              "Packets of the targets that went through the faults' rules while a fault held; matched "
-                              "counts all of them. Policies that overlap on a target count the same packets.")),
+                              "Packets of the targets that a failure was for while it held: matched counts all of "
+                              "them; altered are answers to look-ups. Failures that overlap count the same packets.")),
+      fault_segments_(counters(registry_, "entropy_fault_tcp_segments_total",
+                               "Segments that TCP connections sent which a failure was for while it held: all of "
+                               "them (sent), and those sent again (retransmitted).")),
+      round_trips_(prometheus::BuildGauge()
+                       .Name("entropy_fault_tcp_rtt_seconds")
+                       .Help("Median of what TCP connections hold for their round-trip time under a failure that holds "
+                             "now, and before it, on the target where it is the longest.")
+                       .Register(registry_)),
       engine_requests_(counters(registry_, "entropy_engine_requests_total",
                                 "Requests to the Docker engine by the answer's HTTP status, or by what came instead.")),
       inject_duration_(histogram(registry_, "entropy_inject_duration_seconds",
@@ -112,6 +121,27 @@ void Metrics::fault_packets(const std::string& policy, const std::string& failur
   add("matched", packets.matched);
   add("dropped", packets.dropped);
   add("delayed", packets.delayed);
+  if (failure == "duplicate") add("duplicated", packets.duplicated);
+  if (failure == "dns") add("altered", packets.altered);
+  const auto add_segments = [&](const char* kind, std::uint64_t count) {
+    of_policy(fault_segments_, policy, {{"kind", kind}, {"failure", failure}}).Increment(static_cast<double>(count));
+  };
+  add_segments("sent", packets.segments);
+  add_segments("retransmitted", packets.retransmitted);
+}
+
+void Metrics::round_trips(const RoundTrips& now) {
+  for (auto* gauge : std::exchange(round_trips_shown_, {})) round_trips_.Remove(gauge);
+  for (const auto& [key, times] : now) {
+    const auto show = [&](const char* when, Duration time) {
+      if (time == Duration::zero()) return;
+      auto& gauge = round_trips_.Add({{"policy", key.first}, {"failure", key.second}, {"when", when}});
+      gauge.Set(seconds(time));
+      round_trips_shown_.push_back(&gauge);
+    };
+    show("before", times.before);
+    show("during", times.during);
+  }
 }
 
 void Metrics::injected(Duration took) { inject_duration_.Observe(seconds(took)); }

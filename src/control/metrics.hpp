@@ -8,6 +8,7 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -48,8 +49,20 @@ class Metrics {
     std::uint64_t matched = 0;
     std::uint64_t dropped = 0;
     std::uint64_t delayed = 0;
+    std::uint64_t duplicated = 0;
+    std::uint64_t altered = 0;
+    std::uint64_t segments = 0;  // of TCP connections
+    std::uint64_t retransmitted = 0;
+    bool operator==(const Packets&) const = default;
   };
   void fault_packets(const std::string& policy, const std::string& failure, const Packets& packets);
+  // What TCP holds for the round-trip time of the target that feels each failure most; those of before are forgotten.
+  struct RoundTrip {
+    Duration before{0};
+    Duration during{0};
+  };
+  using RoundTrips = std::map<std::pair<std::string, std::string>, RoundTrip>;  // by policy and failure
+  void round_trips(const RoundTrips& now);
 
   void injected(Duration took);
   void rolled_back(Duration took);
@@ -66,6 +79,9 @@ class Metrics {
   Counters& windows_;
   Counters& fault_seconds_;
   Counters& fault_packets_;
+  Counters& fault_segments_;
+  prometheus::Family<prometheus::Gauge>& round_trips_;
+  std::vector<prometheus::Gauge*> round_trips_shown_;
   Counters& engine_requests_;
   prometheus::Histogram& inject_duration_;
   prometheus::Histogram& rollback_duration_;

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/namespaces.hpp"
+#include "control/swarm.hpp"
 #include "failure/catalogue.hpp"
 
 namespace entropy::control {
@@ -66,10 +67,25 @@ void PeerResolver::add(const failure::Peer& peer, bool excluded) {
     const ObservedContainer& owner = index_.owner(container);
     entry.containers.push_back({&container, &owner, addresses_of(owner.container)});
   }
+  add_services(entry);
   const auto& hosts = index_.observed().hosts;
   const auto host = hosts.find(peer.text);
   if (entry.containers.empty() && host != hosts.end()) entry.hosts = host->second;
   entries_[peer.text] = std::move(entry);
+}
+
+// What goes to a virtual address goes to any of the tasks: whoever is not meant must not suffer.
+void PeerResolver::add_services(Entry& entry) const {
+  std::set<std::string> left_out;
+  for (const auto& container : index_.observed().containers) {
+    const bool meant = std::ranges::find(entry.containers, &container, &Candidate::container) != entry.containers.end();
+    if (!meant) left_out.insert(service_id(container.container));
+  }
+  for (auto& candidate : entry.containers) {
+    if (left_out.contains(service_id(candidate.container->container))) continue;
+    const auto& virtual_ones = candidate.container->service_addresses;
+    candidate.addresses.insert(candidate.addresses.end(), virtual_ones.begin(), virtual_ones.end());
+  }
 }
 
 program::Resolved PeerResolver::for_target(const ObservedContainer& target) const {
@@ -96,6 +112,19 @@ std::string nobody_among_peers(const failure::Failure& failure, const program::R
     texts.push_back(peer.text);
   }
   return join(texts, ", ");
+}
+
+std::string unresolved_among(const failure::Failure& failure, const Observed& observed) {
+  const failure::Filter& filter = failure::filter_of(failure);
+  for (const auto* list : {&filter.peers, &filter.exclude}) {
+    for (const auto& peer : *list) {
+      const auto found = observed.unresolved.find(peer.text);
+      if (failure::kind_of(peer) != PeerKind::name || found == observed.unresolved.end()) continue;
+      return concat(peer.text, " among ", list == &filter.peers ? "peers" : "exclude",
+                    " is no container and can't be resolved: ", found->second);
+    }
+  }
+  return {};
 }
 
 std::vector<std::string> host_names(const std::vector<policy::Record>& policies, const Observed& observed) {

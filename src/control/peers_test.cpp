@@ -97,5 +97,28 @@ TEST_F(PeersTest, NamesOfNoContainerAreToBeLookedUp) {
   EXPECT_THAT(host_names({record}, observed_), IsEmpty());
 }
 
+TEST_F(PeersTest, AVirtualAddressIsAPeerWhereAllOfItsTasksAre) {
+  const auto task = [](std::string name, std::string ip, std::map<std::string, std::string> labels) {
+    labels["com.docker.swarm.service.id"] = "s1";
+    auto made = container(std::move(name), std::move(ip), std::move(labels));
+    made.service_addresses = {*parse_prefix("10.0.1.2")};
+    return made;
+  };
+  observed_.containers.push_back(task("api.1", "10.0.1.3", {{"tier", "api"}, {"slot", "1"}}));
+  observed_.containers.push_back(task("api.2", "10.0.1.4", {{"tier", "api"}, {"slot", "2"}}));
+  EXPECT_THAT(resolved("tier=api"), ElementsAre("10.0.1.2", "10.0.1.3", "10.0.1.4"));
+  EXPECT_THAT(resolved("slot=1"), ElementsAre("10.0.1.3")) << "the other task is not meant";
+  observed_.containers.back().container.labels["entropy.protect"] = "true";
+  EXPECT_THAT(resolved("tier=api"), ElementsAre("10.0.1.3")) << "the protected one is behind it, too";
+}
+
+TEST_F(PeersTest, AHostThatCantBeResolvedIsSaid) {
+  const auto policy = policy_with({{"exclude", "db.example.com"}});
+  EXPECT_EQ(unresolved_among(policy.failures[0], observed_), "");
+  observed_.unresolved["db.example.com"] = "Host not found";
+  EXPECT_EQ(unresolved_among(policy.failures[0], observed_),
+            "db.example.com among exclude is no container and can't be resolved: Host not found");
+}
+
 }  // namespace
 }  // namespace entropy::control

@@ -92,6 +92,10 @@ void add_needs(Needs& needs, const Desired& desired, const Index& index, const S
     const auto has_policy = [&](const program::Entry& entry) { return entry.policy == serving.policy.name; };
     if (desired.halted || std::ranges::any_of(need.entries, has_policy)) continue;
     auto entry = entry_for(serving, peers, *container);
+    for (const auto& failure : entry.failures) {
+      auto& reason = match.targets[i].reason;
+      if (reason.empty()) reason = unresolved_among(failure, index.observed());
+    }
     leave_out_those_for_nobody(entry, match.targets[i]);
     if (!entry.failures.empty()) need.entries.push_back(std::move(entry));
   }

@@ -37,8 +37,9 @@ struct Desired {
 // A container that is up (running or paused).
 struct ObservedContainer {
   std::string endpoint;
-  docker::Container container;  // its labels, and those of its Swarm service
-  std::string started_at;       // tells one start of it from the next
+  docker::Container container;                 // its labels, and those of its Swarm service
+  std::string started_at;                      // tells one start of it from the next
+  std::vector<Prefix> service_addresses = {};  // the virtual ones of its Swarm service, as clients know it
 };
 
 struct ObservedInjector {
@@ -63,6 +64,7 @@ struct Observed {
   std::map<std::string, std::string> lost;                // endpoints that can't be reached, and why
   std::map<std::string, std::string> failures;            // target id -> why its injector could not be made
   std::map<std::string, std::vector<Prefix>> hosts = {};  // names of no container of ours, and where they are
+  std::map<std::string, std::string> unresolved = {};     // names of which nothing is known, and why
   Picks picks = {};                                       // as decided by the latest plan that was acted on
   std::vector<ObservedCustom> customs = {};               // this manager's alone
   CustomTroubles custom_troubles = {};

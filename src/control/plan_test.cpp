@@ -272,6 +272,12 @@ TEST_F(PlanTest, ActiveMeansThatAnInjectorReadItBack) {
   EXPECT_EQ(status().phase, Phase::active);
   EXPECT_EQ(status().active, 1U);
   EXPECT_EQ(status().injectors, 1U);
+  observed.injectors[0].state->failed = {{{"other", "db-name", "loss", 0, now, policy::never, {}}, "no room"}};
+  EXPECT_EQ(status().phase, Phase::active) << "it is another policy's";
+  observed.injectors[0].state->failed[0].fault.policy = "slow";
+  EXPECT_EQ(status().phase, Phase::degraded);
+  EXPECT_THAT(status().message, HasSubstr("no room"));
+  observed.injectors[0].state->failed.clear();
   observed.injectors[0].state->message = "the kernel refused the rules";
   EXPECT_EQ(status().phase, Phase::degraded);
   EXPECT_THAT(status().message, HasSubstr("refused"));

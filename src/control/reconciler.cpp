@@ -121,7 +121,7 @@ Observed Reconciler::observe() const {
     for (const auto& [id, cached] : endpoint->containers()) {
       if (!is_injector(cached.container)) {
         if (cached.up && !is_of_ours(cached.container))
-          observed.containers.push_back({endpoint->name(), with_service_labels(cached.container), cached.started_at});
+          observed.containers.push_back(observe_container(*endpoint, cached));
         continue;
       }
       if (label_of(cached.container, label::manager) != options_.manager_id) continue;
@@ -138,6 +138,7 @@ Observed Reconciler::observe() const {
     }
   }
   observed.hosts = hosts_->known();
+  observed.unresolved = hosts_->unresolved();
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
   observed.picks = picks_;
   customs_.add_troubles(observed);
@@ -145,13 +146,18 @@ Observed Reconciler::observe() const {
 }
 
 // Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
-docker::Container Reconciler::with_service_labels(docker::Container container) const {
+ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const CachedContainer& cached) const {
+  ObservedContainer observed{endpoint.name(), cached.container, cached.started_at};
   for (const bool lost : {false, true}) {
     for (const auto& each : endpoints_) {
-      if (each->lost().has_value() == lost) add_service_labels(container, each->services());
+      if (each->lost().has_value() != lost) continue;
+      add_service_labels(observed.container, each->services());
+      if (observed.service_addresses.empty()) {
+        observed.service_addresses = service_addresses(observed.container, each->services());
+      }
     }
   }
-  return container;
+  return observed;
 }
 
 std::string Reconciler::note_on(const Endpoint& endpoint) const {

@@ -99,7 +99,7 @@ class Reconciler {
   void notice_silence(Time now);
   void notice_lapse(Time now);
   void tell_notes();
-  docker::Container with_service_labels(docker::Container container) const;
+  ObservedContainer observe_container(const Endpoint& endpoint, const CachedContainer& cached) const;
   Time lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
   void account_windows(const Index& index, const Plan& plan, Time now);

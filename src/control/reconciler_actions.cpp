@@ -211,7 +211,8 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
 
 // Ready: it has answered to its program, the kernel was read back, nothing is wrong.
 void Reconciler::note_readiness(Runtime& runtime) {
-  if (!runtime.needed_since || runtime.awaits_answer() || !runtime.state->message.empty()) return;
+  if (!runtime.needed_since || runtime.awaits_answer()) return;
+  if (!runtime.state->message.empty() || !runtime.state->failed.empty()) return;
   metrics_.injected(clock_.now() - *runtime.needed_since);
   runtime.needed_since.reset();
 }
@@ -269,6 +270,7 @@ InjectorView view_of(const ObservedInjector& injector, bool removing) {
   if (injector.state) {
     view.backend = injector.state->backend;
     view.message = injector.state->message;
+    if (view.message.empty() && !injector.state->failed.empty()) view.message = injector.state->failed.front().message;
     view.effects = injector.state->effects;
     for (const auto& fault : injector.state->active) {
       view.active.push_back({fault.policy, fault.failure, fault.window, fault.started});

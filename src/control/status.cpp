@@ -23,7 +23,14 @@ std::string trouble_of(const policy::Policy& policy, const Index& index, const T
   if (const auto lost = lost_ones.find(target.endpoint); lost != lost_ones.end()) return lost->second;
   if (!target.reason.empty() || policy.custom) return target.reason;
   const auto* injector = injector_for(index, target);
-  if (injector != nullptr && injector->state && !injector->state->message.empty()) return injector->state->message;
+  if (injector == nullptr || !injector->state) return {};
+  if (!injector->state->message.empty()) return injector->state->message;
+  const auto* container = index.find(target.endpoint, target.id);
+  for (const auto& [fault, message] : injector->state->failed) {
+    if (fault.policy == policy.name && container != nullptr && fault.target == schedule_name(container->container)) {
+      return message;
+    }
+  }
   return {};
 }
 

@@ -15,6 +15,16 @@ void add_service_labels(docker::Container& container, const Services& services) 
   if (service != services.end()) container.labels.insert(service->second.labels.begin(), service->second.labels.end());
 }
 
+std::vector<Prefix> service_addresses(const docker::Container& container, const Services& services) {
+  std::vector<Prefix> addresses;
+  const auto service = services.find(service_id(container));
+  if (service == services.end()) return addresses;
+  for (const auto& text : service->second.virtual_ips) {
+    if (const auto address = parse_prefix(text.substr(0, text.find('/')))) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
 std::string swarm_role(const docker::SwarmNode& node) {
   if (node.manager) return "manager";
   return node.state == "active" ? "worker" : node.state;

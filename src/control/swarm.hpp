@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/prefix.hpp"
 #include "docker/engine.hpp"
 
 namespace entropy::control {
@@ -16,6 +18,9 @@ std::string service_id(const docker::Container& container);
 
 // Adds the labels of the container's service, if it is among these; those that the container has itself win.
 void add_service_labels(docker::Container& container, const Services& services);
+
+// The virtual addresses of the container's service, if it is among these.
+std::vector<Prefix> service_addresses(const docker::Container& container, const Services& services);
 
 // inactive, worker, manager, or what keeps the node from being one of these (pending, locked, error); empty: the engine
 // knows no Swarm.

@@ -5,6 +5,7 @@
 namespace entropy::control {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
@@ -25,6 +26,14 @@ TEST(Swarm, AContainersLabelWinsOverItsServices) {
   docker::Container none;
   add_service_labels(none, services);
   EXPECT_THAT(none.labels, IsEmpty());
+}
+
+TEST(Swarm, VirtualAddressesAreItsServices) {
+  const Services services = {{"s1", {"s1", "web", {}, {"10.0.0.4/24", "10.0.1.2/24", "nonsense"}}}};
+  docker::Container task;
+  EXPECT_THAT(service_addresses(task, services), IsEmpty());
+  task.labels = {{"com.docker.swarm.service.id", "s1"}};
+  EXPECT_THAT(service_addresses(task, services), ElementsAre(*parse_prefix("10.0.0.4"), *parse_prefix("10.0.1.2")));
 }
 
 TEST(Swarm, SaysWhereTheLabelsOfServicesAreNotKnown) {

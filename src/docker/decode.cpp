@@ -159,7 +159,11 @@ Container container_of(const Fields& row) {
 
 SwarmService service_of(const Fields& row) {
   const Fields spec = row.object("Spec");
-  return {row.required("ID"), spec.text("Name"), spec.object("Labels").texts()};
+  SwarmService service{row.required("ID"), spec.text("Name"), spec.object("Labels").texts()};
+  for (const Fields& address : row.object("Endpoint").objects("VirtualIPs")) {
+    if (auto text = address.text("Addr"); !text.empty()) service.virtual_ips.push_back(std::move(text));
+  }
+  return service;
 }
 
 SwarmNode swarm_of(const Fields& swarm) {

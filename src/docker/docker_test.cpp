@@ -296,9 +296,10 @@ TEST(Decode, ReadsWhatANodeIsInItsSwarm) {
 
 TEST(Decode, ReadsServices) {
   const auto services = decode(decode_services, R"([{"ID":"s1","Version":{"Index":9},"Spec":{"Name":"shop_db",
-      "Labels":{"tier":"gold"},"Mode":{"Replicated":{"Replicas":2}}}},{"ID":"s2","Spec":{"Name":"web","Labels":null}}])");
+      "Labels":{"tier":"gold"},"Mode":{"Replicated":{"Replicas":2}}},
+      "Endpoint":{"VirtualIPs":[{"NetworkID":"n1","Addr":"10.0.1.2/24"},{"NetworkID":"n2"}]}},{"ID":"s2","Spec":{"Name":"web","Labels":null}}])");
   ASSERT_TRUE(services);
-  EXPECT_EQ(services->at(0), (SwarmService{"s1", "shop_db", {{"tier", "gold"}}}));
+  EXPECT_EQ(services->at(0), (SwarmService{"s1", "shop_db", {{"tier", "gold"}}, {"10.0.1.2/24"}}));
   EXPECT_EQ(services->at(1), (SwarmService{"s2", "web", {}}));
   EXPECT_THAT(decode(decode_services, R"([{"Spec":{}}])").error().message, HasSubstr("\"ID\""));
   EXPECT_FALSE(decode(decode_services, R"([{"ID":"s1","Spec":{"Labels":[]}}])"));

@@ -86,6 +86,7 @@ struct SwarmService {
   std::string id;
   std::string name;
   std::map<std::string, std::string> labels;  // of the service itself, which its containers do not show
+  std::vector<std::string> virtual_ips = {};  // "10.0.1.2/24", one for each of its networks; none with DNS round robin
   bool operator==(const SwarmService&) const = default;
 };
 

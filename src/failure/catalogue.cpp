@@ -67,8 +67,10 @@ Result<Failure> parse_as(const Params& params) {
   if (errors.empty()) {
     const auto checked = value.check();
     if (!checked) errors.push_back({std::string(F::name), checked.error().message});
-    if (value.filter.protocol == Protocol::icmp && !value.filter.ports.empty()) {
-      errors.push_back({concat(F::name, ".ports"), "icmp has no ports: with both no packet would ever fit"});
+    if constexpr (requires { value.filter; }) {
+      if (value.filter.protocol == Protocol::icmp && !value.filter.ports.empty()) {
+        errors.push_back({concat(F::name, ".ports"), "icmp has no ports: with both no packet would ever fit"});
+      }
     }
   }
   if (errors.empty()) return value;
@@ -97,6 +99,7 @@ const std::vector<Kind>& catalogue() {
       make_kind<Duplicate>({}, "packets arrive twice"),
       make_kind<Corrupt>({}, "packets arrive with a bit flipped"),
       make_kind<RateLimit>({}, "no more than so much passes"),
+      make_kind<Dns>({}, "look-ups of names fail, take long or lead astray"),
   };
   return table;
 }
@@ -122,7 +125,16 @@ std::string_view name_of(const Failure& failure) {
 }
 
 const Filter& filter_of(const Failure& failure) {
-  return std::visit([](const auto& value) -> const Filter& { return value.filter; }, failure);
+  static const Filter every = {};
+  return std::visit(
+      [](const auto& value) -> const Filter& {
+        if constexpr (requires { value.filter; }) {
+          return value.filter;
+        } else {
+          return every;
+        }
+      },
+      failure);
 }
 
 Params print(const Failure& failure) {

@@ -38,7 +38,7 @@ Result<Failure> parse(std::string_view name, const Params& params);
 
 std::string_view name_of(const Failure& failure);
 
-// Which packets it is for.
+// Which packets it is for; of a failure that has no filter of packets, one that says nothing.
 const Filter& filter_of(const Failure& failure);
 
 // What differs from the defaults, and what is required; a list as one parameter for each entry. `parse` reads it back

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "failure/corrupt.hpp"
+#include "failure/dns.hpp"
 #include "failure/duplicate.hpp"
 #include "failure/latency.hpp"
 #include "failure/loss.hpp"
@@ -14,6 +15,6 @@
 
 namespace entropy::failure {
 
-using Failure = std::variant<Latency, Loss, Reorder, Partition, Duplicate, Corrupt, RateLimit>;
+using Failure = std::variant<Latency, Loss, Reorder, Partition, Duplicate, Corrupt, RateLimit, Dns>;
 
 }  // namespace entropy::failure

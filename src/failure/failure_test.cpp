@@ -107,6 +107,28 @@ TEST(Failure, SaysWhatIsWrongWithAModelOrARate) {
   EXPECT_THAT(message_of("duplicate", {{"percent", "1"}, {"correlation", "9"}}), HasSubstr("leave correlation out"));
 }
 
+TEST(Failure, ReadsFaultsOfNames) {
+  const Params params = {{"names", "db"}, {"names", "*.example.com"}, {"delay", "200ms"}, {"answer", "fd00::9"}};
+  const auto dns = parse("dns", params);
+  ASSERT_TRUE(dns);
+  EXPECT_EQ(print(*dns), params);
+  const auto& value = std::get<Dns>(*parse("dns", {{"names", "API.Example.com."}, {"answer", "nxdomain"}}));
+  EXPECT_EQ(value.names, std::vector{NamePattern{"api.example.com"}});
+  EXPECT_EQ(value.answer, (DnsAnswer{Denial::nxdomain, {}}));
+  const auto refused = [](const Params& given) { return message_of("dns", given); };
+  EXPECT_THAT(refused({}), HasSubstr("nothing happens"));
+  EXPECT_THAT(refused({{"answer", "maybe"}}), HasSubstr("nxdomain, servfail, refused, none or an address"));
+  EXPECT_THAT(refused({{"answer", "10.0.0.0/8"}}), HasSubstr("is no answer"));
+  EXPECT_THAT(refused({{"answer", "none"}, {"delay", "1s"}}), HasSubstr("can't be late"));
+  EXPECT_THAT(refused({{"delay", "2h"}}), HasSubstr("at most 1m"));
+  for (const auto* name : {"a,b", "", "*", "a..b", "a.*.b", "*a", "http://db", "-"}) {
+    const bool good = std::string_view(name) == "*" || std::string_view(name) == "-";
+    EXPECT_EQ(parse("dns", {{"names", name}, {"delay", "1s"}}).has_value(), good) << name;
+  }
+  EXPECT_THAT(refused({{"direction", "both"}, {"delay", "1s"}}), HasSubstr("no parameter \"direction\""));
+  EXPECT_EQ(filter_of(*dns), Filter{});
+}
+
 TEST(Failure, CollectsEveryError) {
   const auto failure = parse("reorder", {{"percnt", "1"}, {"delay", "x"}});
   ASSERT_FALSE(failure);

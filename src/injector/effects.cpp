@@ -65,6 +65,8 @@ void add_one(Effect& effect, const failure::RateLimit& limit) {
   effect.rate = kernel::RateCap{limit.rate.bits, burst, limit.packet_overhead};
 }
 
+void add_one(Effect&, const failure::Dns&) {}  // is for answers to look-ups, whatever packets they are in
+
 // "10%", and not "10.000000000000002%" where shares were composed.
 std::string percent_text(double part) {
   constexpr double digits = 1e4;

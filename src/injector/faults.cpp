@@ -1,9 +1,11 @@
 #include "injector/faults.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "failure/catalogue.hpp"
+#include "injector/attribution.hpp"
 #include "injector/merge.hpp"
 
 namespace entropy::injector {
@@ -23,6 +25,8 @@ bool same_faults(const std::vector<Due>& a, const std::vector<Due>& b) {
   return std::ranges::equal(a, b, [](const Due& x, const Due& y) { return x.same_as(y) && x.resolved == y.resolved; });
 }
 
+Part part_of(const Due& fault) { return {fault.policy, fault.failure, fault.resolved}; }
+
 // Containers that share the namespace are one to the kernel: a policy that hits two of them acts once.
 std::vector<Part> parts_of(const std::vector<Due>& faults) {
   std::vector<Part> parts;
@@ -30,7 +34,7 @@ std::vector<Part> parts_of(const std::vector<Due>& faults) {
     const auto acts_already = [&](const Part& other) {
       return other.policy == fault.policy && other.failure == fault.failure;
     };
-    if (std::ranges::none_of(parts, acts_already)) parts.push_back({fault.policy, fault.failure, fault.resolved});
+    if (std::ranges::none_of(parts, acts_already)) parts.push_back(part_of(fault));
   }
   return parts;
 }
@@ -51,10 +55,16 @@ std::vector<program::Fault> Faults::active() const {
   return faults;
 }
 
+program::Measured Faults::Active::measured() const {
+  auto measured = observation.measured();
+  measured.asked = describe(due.failure);
+  return measured;
+}
+
 std::vector<program::Progress> Faults::progress() const {
   std::vector<program::Progress> faults;
   for (const auto& each : active_) {
-    faults.push_back({report_of(each.due, each.started), each.observation.measured()});
+    faults.push_back({report_of(each.due, each.started), each.measured()});
   }
   return faults;
 }
@@ -62,7 +72,9 @@ std::vector<program::Progress> Faults::progress() const {
 void Faults::settle(const std::vector<Due>& wanted, Time now) {
   for (auto& each : active_) {
     const auto same = std::ranges::find_if(wanted, [&](const Due& due) { return due.same_as(each.due); });
-    if (same != wanted.end()) each.due.window = same->window;
+    if (same == wanted.end()) continue;
+    each.due.window = same->window;
+    each.due.resolved = same->resolved;
   }
   notice_loss();
   const bool retry = retry_is_due();
@@ -70,13 +82,39 @@ void Faults::settle(const std::vector<Due>& wanted, Time now) {
   attempted_ = wanted;
   if (retry) retry_at_.reset();
 
-  std::erase_if(failed_, [&](const Due& fault) { return !contains(wanted, fault); });
+  std::erase_if(failed_, [&](const Failed& each) { return !contains(wanted, each.due); });
   std::vector<Due> goal;
+  std::vector<Due> impossible;
   for (const auto& fault : wanted) {
-    if (retry || !contains(failed_, fault)) goal.push_back(fault);
+    if (retry || !has_failed(fault)) (lacking(fault).empty() ? goal : impossible).push_back(fault);
   }
   if (auto reached = reach(goal, now); !reached) reach_one_by_one(goal, std::move(reached.error()), now);
+  for (const auto& fault : impossible) blame(fault, {ErrorCode::unavailable, lacking(fault)});
   plan_retry();
+}
+
+bool Faults::has_failed(const Due& fault) const {
+  return std::ranges::any_of(failed_, [&](const Failed& each) { return each.due.same_as(fault); });
+}
+
+// Why it can't hold now, as far as that is known without the kernel; empty if it can.
+std::string Faults::lacking(const Due& fault) const {
+  const auto& asked = failure::filter_of(fault.failure).interfaces;
+  const auto is_there = [&](const failure::Interface& each) {
+    return std::ranges::find(interfaces_, each.name) != interfaces_.end();
+  };
+  if (asked.empty() || std::ranges::any_of(asked, is_there)) return {};
+  std::vector<std::string> names;
+  for (const auto& each : asked) names.push_back(each.name);
+  return concat("it is for ", join(names, ", "), ", and the target has ",
+                interfaces_.empty() ? "no interface that is up, but for lo" : join(interfaces_, ", "),
+                ": nothing to disturb until that is there");
+}
+
+std::vector<program::FaultFailed> Faults::failed() const {
+  std::vector<program::FaultFailed> faults;
+  for (const auto& each : failed_) faults.push_back({report_of(each.due, Time{}), each.reason});
+  return faults;
 }
 
 // A rule or qdisc may be undone by others, and an interface may go.
@@ -93,9 +131,10 @@ void Faults::notice_loss() {
   attempted_.reset();
 }
 
+// Also for what holds: its interfaces may have gone.
 bool Faults::retry_is_due() {
-  if (!retry_at_) return false;
-  return steady_.elapsed() >= *retry_at_ || interfaces_ != backend_.interfaces();
+  const auto before = std::exchange(interfaces_, backend_.interfaces());
+  return before != interfaces_ || (retry_at_ && steady_.elapsed() >= *retry_at_);
 }
 
 std::optional<Duration> Faults::wake_at() const {
@@ -107,11 +146,12 @@ Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
   auto parts = parts_of(goal);
   auto state = merge(parts);
   if (!state) return fail(std::move(state.error()));
-  const Sample before = observe();
+  const Seen before = observe();
   if (applied_ != *state) {
     applied_.reset();
     if (auto applied = backend_.apply(*state); !applied) return fail(std::move(applied.error()));
     applied_ = std::move(*state);
+    trouble_.clear();
     look_at_ = steady_.elapsed() + look_interval;
   }
   parts_ = std::move(parts);
@@ -159,25 +199,28 @@ void Faults::retire_all_but(const std::vector<Due>& goal, Time now) {
       continue;
     }
     sink_(program::FaultEnded{report_of(each.due, each.started), clock_.now(), now < each.due.window.end,
-                              each.observation.measured(), applied_->empty() ? "" : held_text()});
+                              each.measured(), applied_->empty() ? "" : held_text()});
   }
   active_ = std::move(kept);
 }
 
-void Faults::admit(const std::vector<Due>& goal, const Sample& before) {
+void Faults::admit(const std::vector<Due>& goal, const Seen& before) {
   for (const auto& fault : goal) {
     if (is_active(fault)) continue;
     const Time started = clock_.now();
-    active_.push_back({fault, started, Observation(before)});
-    std::erase_if(failed_, [&](const Due& other) { return other.same_as(fault); });
+    active_.push_back({fault, started, Observation(share_of(part_of(fault), before.tally, before.connections))});
+    std::erase_if(failed_, [&](const Failed& each) { return each.due.same_as(fault); });
     sink_(program::FaultStarted{report_of(fault, started), held_text()});
   }
 }
 
 void Faults::blame(const Due& fault, const Error& error) {
-  trouble_ = error.message;
-  if (contains(failed_, fault)) return;
-  failed_.push_back(fault);
+  for (auto& each : failed_) {
+    if (!each.due.same_as(fault)) continue;
+    each.reason = error.message;
+    return;
+  }
+  failed_.push_back({fault, error.message});
   sink_(program::FaultFailed{report_of(fault, Time{}), error.message});
 }
 
@@ -185,9 +228,7 @@ void Faults::plan_retry() {
   if (failed_.empty() && applied_) {
     retry_at_.reset();
     retry_wait_ = first_retry;
-    trouble_.clear();
   } else if (!retry_at_) {
-    interfaces_ = backend_.interfaces();
     retry_at_ = steady_.elapsed() + retry_wait_;
     retry_wait_ = std::min(retry_wait_ * 2, longest_retry);
   }
@@ -198,12 +239,12 @@ std::vector<std::string> Faults::explanation() const { return explain(parts_, jo
 std::string Faults::held_text() { return concat(join(backend_.interfaces(), ","), ": ", describe(*applied_)); }
 
 // A namespace without faults forgets its counters, so they are of interest only while some hold.
-Sample Faults::observe() {
-  Sample sample;
-  if (!active_.empty()) sample.counters = backend_.counters().value_or(kernel::Counters{});
-  sample.connections = backend_.connections();
-  for (auto& each : active_) each.observation.add(sample);
-  return sample;
+Faults::Seen Faults::observe() {
+  Seen seen;
+  if (!active_.empty()) seen.tally = backend_.counters().value_or(kernel::Tally{});
+  seen.connections = backend_.connections();
+  for (auto& each : active_) each.observation.add(share_of(part_of(each.due), seen.tally, seen.connections));
+  return seen;
 }
 
 }  // namespace entropy::injector

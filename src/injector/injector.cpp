@@ -108,8 +108,9 @@ void Injector::settle() {
   const Time now = setup_.clock.now();
   const Decision decision = decide(program_, now, {paused_, leased_});
   const std::string trouble_before = faults_.trouble();
+  const auto failed_before = faults_.failed();
   faults_.settle(decision.faults, now);
-  dirty_ |= faults_.trouble() != trouble_before;
+  dirty_ |= faults_.trouble() != trouble_before || faults_.failed() != failed_before;
   next_change_ = decision.next;
   if (dirty_) report_state();
 }
@@ -121,6 +122,7 @@ void Injector::report_state() {
   clean_ = held && held->empty();
   state.clean = clean_;
   if (!state.active.empty()) state.effects = faults_.explanation();
+  state.failed = faults_.failed();
   if (!faults_.trouble().empty()) state.message = faults_.trouble();
   if (!held) {
     state.message = concat("can't be read back: ", held.error().message);

@@ -41,7 +41,7 @@ TEST_F(InjectorTest, WindowsStartAndEndAtTheirInstants) {
   go_to(epoch + 4s);
   const auto ended = all<FaultEnded>();
   ASSERT_EQ(ended.size(), 1U);
-  EXPECT_EQ(ended[0], (FaultEnded{started[0].fault, epoch + 4s, false, {.packets = 12}, ""}));
+  EXPECT_EQ(ended[0], (FaultEnded{started[0].fault, epoch + 4s, false, {.packets = 12, .asked = "delay 200ms"}, ""}));
   EXPECT_TRUE(backend_.held.empty());
   EXPECT_TRUE(last_state().clean);
   EXPECT_EQ(injector_.wake_at().wall, epoch + 10s);
@@ -53,7 +53,7 @@ TEST_F(InjectorTest, LateArrivalHoldsForTheRest) {
   const program::Fault fault{"slow", "db-1", "latency", 0, epoch, epoch + 4s, epoch + 3s};
   EXPECT_EQ(all<FaultStarted>().at(0).fault, fault);
   go_to(epoch + 4s);
-  EXPECT_EQ(all<FaultEnded>().at(0), (FaultEnded{fault, epoch + 4s, false, {}, ""}));
+  EXPECT_EQ(all<FaultEnded>().at(0), (FaultEnded{fault, epoch + 4s, false, {.asked = "delay 200ms"}, ""}));
 }
 
 TEST_F(InjectorTest, FollowsTheDice) {
@@ -100,8 +100,13 @@ TEST_F(InjectorTest, LeasesAreAnsweredWithWhatIsMeasured) {
   const auto alive = all<program::Alive>();
   ASSERT_FALSE(alive.empty());
   ASSERT_EQ(alive.back().faults.size(), 1U);
-  const program::Measured expected{
-      .packets = 3, .connections = 1, .segments = 10, .retransmitted = 2, .rtt = 201ms, .rtt_before = 1ms};
+  const program::Measured expected{.packets = 3,
+                                   .connections = 1,
+                                   .segments = 10,
+                                   .retransmitted = 2,
+                                   .rtt = 201ms,
+                                   .rtt_before = 1ms,
+                                   .asked = "delay 200ms"};
   EXPECT_EQ(alive.back().faults[0].measured, expected);
 }
 
@@ -228,7 +233,8 @@ TEST_F(InjectorTest, ARefusalIsReportedOnceAndTriedAgain) {
   follow({slow_entry()});
   EXPECT_THAT(story(), ElementsAre("failed slow 0", "state"));
   EXPECT_EQ(all<FaultFailed>()[0].message, "the kernel says no");
-  EXPECT_EQ(last_state().message, "the kernel says no");
+  EXPECT_EQ(last_state().failed, all<FaultFailed>());
+  EXPECT_EQ(last_state().message, "");
   EXPECT_TRUE(last_state().clean);
   forget();
   for (int i = 0; i < 9; ++i) advance(100ms);
@@ -241,7 +247,7 @@ TEST_F(InjectorTest, ARefusalIsReportedOnceAndTriedAgain) {
   backend_.refuses = nullptr;
   go_to(epoch + 3s);
   EXPECT_THAT(story(), ElementsAre("started slow 0", "state"));
-  EXPECT_EQ(last_state().message, "");
+  EXPECT_THAT(last_state().failed, IsEmpty());
 }
 
 TEST_F(InjectorTest, AFaultThatSomebodyUndidIsMadeAgain) {
@@ -267,7 +273,7 @@ TEST_F(InjectorTest, AFaultThatCantBeMadeAgainHasEndedUntilInterfacesCome) {
   advance(1s);
   EXPECT_THAT(story(), ElementsAre("log", "cut short slow 0", "failed slow 0", "state"));
   EXPECT_THAT(last_state().active, IsEmpty());
-  EXPECT_EQ(last_state().message, "no interface");
+  EXPECT_EQ(last_state().failed.at(0).message, "no interface");
   forget();
   backend_.links = {"eth0"};
   backend_.refuses = nullptr;
@@ -284,7 +290,7 @@ TEST_F(InjectorTest, EveryWindowMayFailAnew) {
   forget();
   go_to(epoch + 4s);
   EXPECT_THAT(story(), ElementsAre("state"));
-  EXPECT_EQ(last_state().message, "");
+  EXPECT_THAT(last_state().failed, IsEmpty());
   go_to(epoch + 10s);
   EXPECT_EQ(all<FaultFailed>().at(0).fault.window, 1U);
 }
@@ -300,8 +306,39 @@ TEST_F(InjectorTest, ABadFaultDoesNotTakeTheGoodOnesWithIt) {
   follow({slow_entry(), lossy_entry(), cut});
   EXPECT_THAT(story(), ElementsAre("started slow 0", "failed lossy 0", "started cut 0", "state"));
   EXPECT_EQ(backend_.held, *merge({{"slow", slow_entry().failures[0]}, {"cut", cut.failures[0]}}));
-  EXPECT_EQ(last_state().message, "no loss here");
+  ASSERT_EQ(last_state().failed.size(), 1U) << "only the one that does not hold";
+  EXPECT_EQ(last_state().failed[0].fault.policy, "lossy");
+  EXPECT_EQ(last_state().failed[0].message, "no loss here");
   EXPECT_EQ(last_state().active.size(), 2U);
+}
+
+TEST_F(InjectorTest, AFaultWaitsForItsInterfacesAndEndsWithThem) {
+  auto entry = every_ten_seconds("slow", {make_failure("latency", {{"delay", "200ms"}, {"interfaces", "eth7"}})});
+  entry.schedule.duration = 10s;
+  go_to(epoch);
+  follow({entry, lossy_entry()});
+  EXPECT_THAT(story(), ElementsAre("started lossy 0", "failed slow 0", "state"));
+  EXPECT_THAT(last_state().failed.at(0).message, testing::HasSubstr("it is for eth7, and the target has eth0"));
+  forget();
+  backend_.links = {"eth0", "eth7"};
+  advance(1ms);
+  EXPECT_THAT(story(), ElementsAre("started slow 0", "state"));
+  forget();
+  backend_.links = {"eth0"};
+  advance(1ms);
+  EXPECT_THAT(story(), ElementsAre("cut short slow 0", "failed slow 0", "state"));
+}
+
+TEST_F(InjectorTest, NamesFailBesidePackets) {
+  const auto dns = make_failure("dns", {{"names", "db"}, {"answer", "nxdomain"}, {"delay", "20ms"}});
+  go_to(epoch);
+  follow({every_ten_seconds("names", {dns}), slow_entry()});
+  ASSERT_EQ(backend_.held.names.size(), 1U);
+  EXPECT_EQ(backend_.held.names[0],
+            (kernel::NameFault{"names/dns", {"db"}, 20ms, kernel::Hearsay(kernel::Denial::nxdomain)}));
+  EXPECT_EQ(backend_.held.egress.classes.size(), 1U);
+  EXPECT_THAT(last_state().effects,
+              ElementsAre("eth0 egress: delay 200ms from slow", "look-ups: nxdomain for db after 20ms from names"));
 }
 
 TEST_F(InjectorTest, AFaultThatIsLostOnTheWayIsSaidToHaveEnded) {

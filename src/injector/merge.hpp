@@ -8,6 +8,10 @@
 //   duplicate, corrupt the same dice
 //   rate               the smallest wins
 //   partition          cuts; `drop` wins over `reject`, for a network that is silent cannot answer
+//   dns                is apart from all these: delays of answers add up, and the first answer in the order given wins
+// There are as many classes as packets can differ in: filters that no packet fits together (other peers, protocols,
+// interfaces; three ports) make none. Where that is still too many, it is left out of account that a packet may go from
+// one service's port to another's: it then counts to the first of both filters.
 #pragma once
 
 #include <string>
@@ -26,12 +30,23 @@ struct Part {
   program::Resolved resolved = {};
 };
 
+// "slow-db/latency": no other part is called so.
+std::string name_of(const Part& part);
+// Those whose doing the class or name fault of this name is.
+std::vector<std::string> parts_in(std::string_view name);
+
+// Which packets it is for, either way; nullopt: none now.
+std::optional<kernel::Match> match_of(const Part& part);
+
 // An error where the filters overlap in more ways than the kernel can tell apart.
 Result<kernel::State> merge(const std::vector<Part>& parts);
 
 // Line by line what holds for whom and by whose doing: "eth0 egress to 10.0.0.3: delay 50ms from slow-db + loss 1% from
 // flaky". The parts are those that the state was merged of.
 std::vector<std::string> explain(const std::vector<Part>& parts, const std::string& interfaces);
+
+// What one failure does, for people: "delay 200ms ± 50ms", "nxdomain for db".
+std::string describe(const failure::Failure& failure);
 
 // For people, in short: "egress delay 200ms ± 50ms, loss 10%; ingress from 10.0.0.3 drop".
 std::string describe(const kernel::State& state);

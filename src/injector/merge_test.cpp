@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "injector/attribution.hpp"
 #include "injector/decide.hpp"
 #include "injector/injector_fixture.hpp"
 
@@ -138,16 +139,50 @@ TEST(Overlap, TheSameFilterMakesOne) {
 
 TEST(Overlap, IsBounded) {
   std::vector<Part> parts;
-  for (int i = 0; i < 4; ++i) {
-    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(80 + i)}}));
+  for (int i = 0; i < 6; ++i) {
+    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(40'000 + i)}}));
   }
-  EXPECT_EQ(classes(parts).size(), 15U);
-  parts.push_back(part("p4", "loss", {{"percent", "1"}, {"ports", "84"}}));
-  EXPECT_THAT(merge(parts).error().message, testing::HasSubstr("5 filters of faults at once overlap in 31 ways"));
-  for (int i = 5; i < 70; ++i) {
-    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(80 + i)}}));
+  EXPECT_THAT(merge(parts).error().message, testing::HasSubstr("6 filters of faults at once overlap in 21 ways"));
+  for (int i = 6; i < 70; ++i) {
+    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(40'000 + i)}}));
   }
   EXPECT_THAT(merge(parts).error().message, testing::HasSubstr("too many ways"));
+}
+
+// A packet has two ports: three lists of ports without a common one have no common packet.
+TEST(Overlap, PortsOfServicesNeedFewClasses) {
+  std::vector<Part> parts;
+  for (int i = 0; i < 5; ++i) {
+    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(80 + i)}}));
+  }
+  EXPECT_EQ(classes(parts).size(), 15U) << "five, and ten between two of them";
+  for (int i = 5; i < 14; ++i) {
+    parts.push_back(part(concat("p", i), "loss", {{"percent", "1"}, {"ports", concat(80 + i)}}));
+  }
+  EXPECT_EQ(classes(parts).size(), 14U);
+  const Part everything = part("all", "latency", {{"delay", "1ms"}, {"ports", "80-93"}});
+  parts.resize(7);
+  parts.push_back(everything);
+  EXPECT_EQ(classes(parts).size(), 8U) << "each within the wide one, and that";
+}
+
+TEST(Attribution, EachFaultHasItsShare) {
+  const Part slow = part("slow", "latency", {{"delay", "1ms"}, {"peers", "10.0.0.3"}});
+  const Part flaky = part("flaky", "loss", {{"percent", "1"}});
+  const Part cut = part("cut", "partition", {{"protocol", "udp"}});
+  const kernel::Tally tally = {
+      {"slow/latency + flaky/loss", {10, 2, 8}}, {"flaky/loss", {5, 1}}, {"other/loss", {9, 9}}};
+  const std::vector<kernel::TcpConnection> connections = {{1, {}, 0, 0, 0, *parse_prefix("10.0.0.3"), 40000, 80},
+                                                          {2, {}, 0, 0, 0, *parse_prefix("10.0.0.4"), 40001, 80}};
+  const auto of_slow = share_of(slow, tally, connections);
+  EXPECT_EQ(of_slow.counters, (kernel::Counters{10, 0, 8}));
+  EXPECT_THAT(of_slow.connections, ElementsAre(connections[0]));
+  const auto of_flaky = share_of(flaky, tally, connections);
+  EXPECT_EQ(of_flaky.counters, (kernel::Counters{15, 3, 0}));
+  EXPECT_EQ(of_flaky.connections, connections);
+  EXPECT_EQ(share_of(cut, tally, connections).counters, kernel::Counters{});
+  EXPECT_THAT(share_of(cut, tally, connections).connections, IsEmpty()) << "UDP is no TCP";
+  EXPECT_EQ(share_of(slow, {{"slow/latency", {10, 2, 8}}}, {}).counters.dropped, 2U) << "for want of room";
 }
 
 TEST(Overlap, NamesStandForWhatTheyAreResolvedTo) {

@@ -15,7 +15,7 @@ class NoBackend final : public kernel::Backend {
     return fail(reason_);
   }
   Result<kernel::State> read_back() override { return kernel::State{}; }
-  Result<kernel::Counters> counters() override { return kernel::Counters{}; }
+  Result<kernel::Tally> counters() override { return kernel::Tally{}; }
   std::vector<kernel::TcpConnection> connections() override { return {}; }
   std::vector<std::string> interfaces() override { return {}; }
   std::vector<int> file_descriptors() const override { return {}; }

@@ -55,6 +55,8 @@ program::Measured Observation::measured() const {
   sum.packets = rise(before_.matched, latest_.matched);
   sum.dropped = rise(before_.dropped, latest_.dropped);
   sum.delayed = rise(before_.delayed, latest_.delayed);
+  sum.duplicated = rise(before_.duplicated, latest_.duplicated);
+  sum.altered = rise(before_.altered, latest_.altered);
   sum.rtt_before = rtt_before_;
   std::vector<Duration> times;
   for (const auto& [cookie, seen] : connections_) {

@@ -1,7 +1,5 @@
-// What a target's traffic went through while a fault held, from what was sampled meanwhile. Pure.
-//
-// The kernel counts for the namespace: where faults of several policies hold at once, each one's figures are of them
-// all. The same is true of TCP, which feels the path as a whole.
+// What a fault's share of the target's traffic went through while it held, from what was sampled meanwhile. Pure. (TCP
+// feels the path as a whole, and so what other faults do to the same connections.)
 #pragma once
 
 #include <map>

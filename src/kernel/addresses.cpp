@@ -102,6 +102,12 @@ Addresses both(const Addresses& a, const Addresses& b) { return {common(a.ipv4, 
 
 Addresses without(const Addresses& a, const Addresses& b) { return both(a, complement(b)); }
 
+bool contains(const Addresses& addresses, const Prefix& address) {
+  const AddressNumber number = number_of(address);
+  return std::ranges::any_of(address.ipv6 ? addresses.ipv6 : addresses.ipv4,
+                             [&](const AddressRange& range) { return range.first <= number && number <= range.last; });
+}
+
 std::string to_string(const Addresses& addresses) {
   if (addresses.empty()) return "nobody";
   if (addresses.is_every()) return "all";

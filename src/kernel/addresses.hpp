@@ -37,6 +37,8 @@ struct Addresses {
 Addresses both(const Addresses& a, const Addresses& b);
 Addresses without(const Addresses& a, const Addresses& b);
 
+bool contains(const Addresses& addresses, const Prefix& address);
+
 // For people: "10.0.0.3, 10.0.1.0/24 and 4 more", "all but 10.0.0.3", "nobody".
 std::string to_string(const Addresses& addresses);
 

@@ -28,7 +28,7 @@ class Backend {
   // What the kernel holds of ours now, dumped and decoded. For an empty answer there is no trace of us at all.
   virtual Result<State> read_back() = 0;
 
-  virtual Result<Counters> counters() = 0;
+  virtual Result<Tally> counters() = 0;
 
   // What TCP sees here, whatever we do; empty where the kernel does not tell.
   virtual std::vector<TcpConnection> connections() = 0;

@@ -307,6 +307,19 @@ Rules prelude(Stage stage, Family family, const Traffic& traffic, const Surround
   return rules;
 }
 
+Rules name_rules(const Surroundings& around) {
+  constexpr std::uint16_t name_service = 53;
+  Expressions in_neither = {nft::LoadImmediate{nft::interface_key(alive_names), NFT_REG_1}};
+  for (const auto set : alive_sets) in_neither.push_back(nft::Lookup{std::string(set), true});
+  const Expressions from_there = {nft::LoadPayload{NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2},
+                                  nft::Compare{NFT_CMP_EQ, value_of(htons(name_service))}};
+  Rules rules = {rule("alive", {in_neither, accept})};
+  for (const auto protocol : std::array<std::uint8_t, 2>{IPPROTO_UDP, IPPROTO_TCP}) {
+    rules.push_back(rule("answers", {protocol_is(protocol), from_there, to_queue(around, around.name_queue)}));
+  }
+  return rules;
+}
+
 Rules class_rules(Stage stage, Family family, const Effect& effect, unsigned slot, const Surroundings& around) {
   switch (stage) {
     case Stage::output:

@@ -26,4 +26,7 @@ std::vector<nft::Rule> prelude(Stage stage, nft::Family family, const Traffic& t
 std::vector<nft::Rule> class_rules(Stage stage, nft::Family family, const Effect& effect, unsigned slot,
                                    const Surroundings& around);
 
+// The rules that send the answers of name servers to their queue.
+std::vector<nft::Rule> name_rules(const Surroundings& around);
+
 }  // namespace entropy::kernel

@@ -20,7 +20,7 @@ class FallbackBackend final : public Backend {
   // A change from one to the other is undone there before it is made here: packets pass meanwhile.
   Result<> apply(const State& wanted) override;
   Result<State> read_back() override { return current_->read_back(); }
-  Result<Counters> counters() override { return current_->counters(); }
+  Result<Tally> counters() override;
   std::vector<TcpConnection> connections() override { return current_->connections(); }
   std::vector<std::string> interfaces() override { return current_->interfaces(); }
   std::vector<int> file_descriptors() const override;
@@ -31,6 +31,8 @@ class FallbackBackend final : public Backend {
   std::unique_ptr<NetemBackend> netem_;
   std::unique_ptr<Backend> userspace_;
   Backend* current_;
+  Tally counted_;     // by the other, under faults that still hold
+  bool idle_ = true;  // none holds
 };
 
 }  // namespace entropy::kernel

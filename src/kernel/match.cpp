@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "kernel/state.hpp"
 
 namespace entropy::kernel {
 namespace {
@@ -29,6 +30,50 @@ std::string_view text_of(Transport transport) {
   return "";
 }
 
+bool contains(const PortRanges& ranges, std::uint16_t port) {
+  return std::ranges::any_of(ranges, [&](const PortRange& range) { return range.first <= port && port <= range.last; });
+}
+
+PortRanges common(const PortRanges& a, const PortRanges& b) {
+  PortRanges result;
+  for (const auto& x : a) {
+    for (const auto& y : b) {
+      const PortRange range = {std::max(x.first, y.first), std::min(x.last, y.last)};
+      if (range.first <= range.last) result.push_back(range);
+    }
+  }
+  return result;
+}
+
+// In order and none twice; and none with all of another's ports, which asks for nothing more.
+void simplify(std::vector<PortRanges>& lists) {
+  std::ranges::sort(lists);
+  lists.erase(std::ranges::unique(lists).begin(), lists.end());
+  const auto all = lists;
+  std::erase_if(lists, [&](const PortRanges& wide) {
+    return std::ranges::any_of(
+        all, [&](const PortRanges& narrow) { return narrow != wide && common(narrow, wide) == narrow; });
+  });
+}
+
+// Whether one port is in each list that `first` is not in.
+bool another_port_is_in_the_rest(const std::vector<PortRanges>& lists, std::uint16_t first) {
+  PortRanges rest = {{0, 65535}};
+  for (const auto& list : lists) {
+    if (!contains(list, first)) rest = common(rest, list);
+  }
+  return !rest.empty();
+}
+
+// Whether two ports can be in all of the lists, each in the one or the other. The port in most of them begins a range.
+bool can_be_had(const std::vector<PortRanges>& lists) {
+  if (lists.size() <= 2) return true;
+  return std::ranges::any_of(lists, [&](const PortRanges& list) {
+    return std::ranges::any_of(list,
+                               [&](const PortRange& range) { return another_port_is_in_the_rest(lists, range.first); });
+  });
+}
+
 }  // namespace
 
 PortRanges joined(PortRanges ranges) {
@@ -53,9 +98,9 @@ std::optional<Match> both(const Match& a, const Match& b) {
   match.transport = a.transport == Transport::any ? b.transport : a.transport;
   match.ports = a.ports;
   match.ports.insert(match.ports.end(), b.ports.begin(), b.ports.end());
-  std::ranges::sort(match.ports);
-  match.ports.erase(std::ranges::unique(match.ports).begin(), match.ports.end());
+  simplify(match.ports);
   if (match.transport == Transport::icmp && !match.ports.empty()) return std::nullopt;
+  if (!can_be_had(match.ports)) return std::nullopt;
   if (a.interfaces.empty() || b.interfaces.empty()) {
     match.interfaces = a.interfaces.empty() ? b.interfaces : a.interfaces;
     return match;
@@ -63,6 +108,26 @@ std::optional<Match> both(const Match& a, const Match& b) {
   std::ranges::set_intersection(a.interfaces, b.interfaces, std::back_inserter(match.interfaces));
   if (match.interfaces.empty()) return std::nullopt;
   return match;
+}
+
+bool names_two_services(const Match& match) {
+  constexpr std::uint16_t first_ephemeral = 32768;
+  const auto is_service = [](const PortRanges& list) { return !list.empty() && list.back().last < first_ephemeral; };
+  for (std::size_t i = 0; i < match.ports.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const bool services = is_service(match.ports[i]) && is_service(match.ports[j]);
+      if (services && common(match.ports[i], match.ports[j]).empty()) return true;
+    }
+  }
+  return false;
+}
+
+bool fits(const Match& match, const TcpConnection& connection) {
+  if (match.transport != Transport::any && match.transport != Transport::tcp) return false;
+  const auto either_is_in = [&](const PortRanges& list) {
+    return contains(list, connection.port) || contains(list, connection.peer_port);
+  };
+  return contains(match.peers, connection.peer) && std::ranges::all_of(match.ports, either_is_in);
 }
 
 std::string to_string(const Match& match, bool egress) {

@@ -35,6 +35,9 @@ struct Match {
 // What fits both; nullopt if nothing can.
 std::optional<Match> both(const Match& a, const Match& b);
 
+// Whether only packets between two ports fit that both are below those that clients take for themselves (Linux: 32768).
+bool names_two_services(const Match& match);
+
 // For people: "to 10.0.0.3 tcp port 80, 8000-8010"; empty for everything.
 std::string to_string(const Match& match, bool egress);
 

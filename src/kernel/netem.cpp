@@ -26,6 +26,7 @@ Result<std::unique_ptr<NetemBackend>> NetemBackend::make(EgressHook hook) {
   if (!control) return fail(control.error());
   Surroundings surroundings;
   surroundings.ipv6 = ipv6_available();
+  surroundings.native_queue = has_native_queue(tables->socket());
   surroundings.holder = Holder::qdiscs;
   surroundings.held_class = first_held_class;
   surroundings.egress_hook = hook == EgressHook::if_there && check_egress_hook(tables->socket()).has_value();
@@ -64,7 +65,7 @@ bool NetemBackend::sends_to_qdiscs(const Traffic& egress) const {
 Result<> NetemBackend::become(const State& wanted) {
   // Before anything of another injector's is touched.
   if (auto free = tables_.check_free(); !free) return free;
-  if (state_.empty()) dropped_before_ = 0;
+  if (state_.empty()) dropped_before_.clear();
   auto qdiscs = qdiscs_for(wanted);
   if (!qdiscs) return fail(qdiscs.error());
   if (auto made = make_qdiscs(wanted, *qdiscs); !made) return made;
@@ -154,7 +155,7 @@ Result<> NetemBackend::remove_surplus(const std::vector<tc::Qdisc>& wanted) {
   wait_until_drained(roots);
   const auto ifb = control_.find_ifb(ingress_device);
   const bool no_ifb = !ifb || !*ifb || std::ranges::find(wanted, (*ifb)->index, &tc::Qdisc::device) != wanted.end();
-  for (const auto& root : roots) dropped_before_ += dropped_on(root.device, *kernel);
+  for (const auto& root : roots) add_losses_of(*kernel, root.device, dropped_before_);
   for (const auto& root : roots) {
     if (!no_ifb && root.device == (*ifb)->index) continue;  // goes with its device
     if (auto removed = control_.remove(root); !removed) return removed;
@@ -176,15 +177,17 @@ void NetemBackend::wait_until_drained(const std::vector<tc::Qdisc>& roots) {
 }
 
 // With what the qdiscs themselves have lost: by a model, for want of room, or all there is to lose without egress hook.
-Result<Counters> NetemBackend::counters() {
-  auto counters = OwningBackend::counters();
-  if (!counters) return counters;
+void NetemBackend::add_other_losses(Tally& chains) {
+  add(chains, dropped_before_);
   const auto kernel = control_.qdiscs();
-  if (!kernel) return fail(kernel.error());
-  counters->dropped += dropped_before_;
-  for (const auto& link : found_) counters->dropped += dropped_on(link.index, *kernel);
-  if (state_.ingress.holds_packets()) counters->dropped += dropped_on(surroundings_.ingress_device, *kernel);
-  return counters;
+  if (!kernel) return;
+  for (const auto& link : found_) add_losses_of(*kernel, link.index, chains);
+  if (state_.ingress.holds_packets()) add_losses_of(*kernel, surroundings_.ingress_device, chains);
+}
+
+void NetemBackend::add_losses_of(const std::vector<tc::Qdisc>& kernel, std::uint32_t device, Tally& chains) const {
+  const bool egress = std::ranges::find(found_, device, &Link::index) != found_.end();
+  for (const auto& [slot, dropped] : dropped_on(device, kernel)) chains[chain_of(egress, slot)].dropped += dropped;
 }
 
 Result<State> NetemBackend::read_back() {

@@ -29,7 +29,6 @@ class NetemBackend final : public OwningBackend {
 
   std::string name() const override { return "netem"; }
   Result<State> read_back() override;
-  Result<Counters> counters() override;
   // Whether a state can be made here as things are now; changes nothing. `unsupported` where another backend might.
   Result<> check(const State& wanted);
 
@@ -39,6 +38,8 @@ class NetemBackend final : public OwningBackend {
 
   Result<> become(const State& wanted) override;
   Result<> clear() override;
+  void add_other_losses(Tally& chains) override;
+  void add_losses_of(const std::vector<tc::Qdisc>& kernel, std::uint32_t device, Tally& chains) const;
 
   Result<std::vector<tc::Qdisc>> qdiscs_for(const State& wanted);
   Result<> make_qdiscs(const State& wanted, const std::vector<tc::Qdisc>& qdiscs);
@@ -50,8 +51,8 @@ class NetemBackend final : public OwningBackend {
   std::string name_of(std::uint32_t device) const;
 
   tc::TcSocket control_;
-  std::vector<tc::Qdisc> qdiscs_;     // in force
-  std::uint64_t dropped_before_ = 0;  // by qdiscs that are gone
+  std::vector<tc::Qdisc> qdiscs_;  // in force
+  Tally dropped_before_;           // by qdiscs that are gone, by their chain
 };
 
 }  // namespace entropy::kernel

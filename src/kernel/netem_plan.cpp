@@ -255,12 +255,13 @@ std::uint64_t dropped_by(const Qdisc& qdisc, const std::vector<Qdisc>& kernel) {
 
 }  // namespace
 
-std::uint64_t dropped_on(std::uint32_t device, const std::vector<Qdisc>& kernel) {
-  std::uint64_t sum = 0;
+std::map<unsigned, std::uint64_t> dropped_on(std::uint32_t device, const std::vector<Qdisc>& kernel) {
+  std::map<unsigned, std::uint64_t> sums;
   for (const auto& qdisc : kernel) {
-    if (qdisc.device == device && slot_of(qdisc)) sum += dropped_by(qdisc, kernel);
+    const auto slot = slot_of(qdisc);
+    if (qdisc.device == device && slot) sums[*slot] += dropped_by(qdisc, kernel);
   }
-  return sum;
+  return sums;
 }
 
 std::vector<Qdisc> surplus_roots(const std::vector<Qdisc>& kernel, const std::vector<Qdisc>& wanted) {

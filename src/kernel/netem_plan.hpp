@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,8 +64,8 @@ std::vector<tc::Qdisc> surplus_roots(const std::vector<tc::Qdisc>& kernel, const
 // Whether any of ours on the device holds packets.
 bool holds_any(const std::vector<tc::Qdisc>& kernel, std::uint32_t device);
 
-// What those of ours on a device have dropped, each packet once.
-std::uint64_t dropped_on(std::uint32_t device, const std::vector<tc::Qdisc>& kernel);
+// What those of ours on a device have dropped, each packet once, by slot.
+std::map<unsigned, std::uint64_t> dropped_on(std::uint32_t device, const std::vector<tc::Qdisc>& kernel);
 
 // Nullopt if the kernel's qdiscs of ours do just what is wanted, else the first difference.
 std::optional<std::string> difference(const std::vector<tc::Qdisc>& kernel, const std::vector<tc::Qdisc>& wanted);

@@ -243,7 +243,7 @@ TEST(NetemPlan, EachDropCountsOnce) {
   qdiscs[1].dropped = 30;  // all of them the model's, which it was told of
   qdiscs[2].dropped = 35;  // five of them the bucket's
   qdiscs[3].dropped = 5;
-  EXPECT_EQ(dropped_on(7, qdiscs), 35u);
+  EXPECT_EQ(dropped_on(7, qdiscs), (std::map<unsigned, std::uint64_t>{{0, 35}}));
 }
 
 TEST(NetemPlan, OursAreKnownFromOthers) {

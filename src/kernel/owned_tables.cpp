@@ -13,6 +13,11 @@ void add(Counters& sum, const Counters& more) {
   sum.dropped += more.dropped;
   sum.delayed += more.delayed;
   sum.duplicated += more.duplicated;
+  sum.altered += more.altered;
+}
+
+void add(Tally& sum, const Tally& more) {
+  for (const auto& [name, counters] : more) add(sum[name], counters);
 }
 
 Result<OwnedTables> OwnedTables::open() {
@@ -120,10 +125,10 @@ bool OwnedTables::renew() {
   return nft::commit(socket_, batch.bytes()).has_value();
 }
 
-Result<Counters> OwnedTables::counters() {
+Result<Tally> OwnedTables::counters() {
   const auto tables = read();
   if (!tables) return fail(tables.error());
-  Counters sum = past_;
+  Tally sum = past_;
   add(sum, counted(*tables));
   return sum;
 }

@@ -8,8 +8,6 @@
 
 namespace entropy::kernel {
 
-void add(Counters& sum, const Counters& more);
-
 // Owner of a netlink socket; with it all the tables vanish. One thread.
 class OwnedTables {
  public:
@@ -31,8 +29,9 @@ class OwnedTables {
   // Keeps the interfaces in one of the sets of the living, in turns; false if the kernel refuses.
   bool renew();
 
-  void forget_counts() { past_ = {}; }
-  Result<Counters> counters();
+  void forget_counts() { past_.clear(); }
+  // Of each chain by its name, also of rules that are gone.
+  Result<Tally> counters();
 
  private:
   explicit OwnedTables(NetlinkSocket socket) : socket_(std::move(socket)) {}
@@ -43,7 +42,7 @@ class OwnedTables {
   NetlinkSocket socket_;
   std::vector<nft::Table> in_force_;
   std::size_t renewals_ = 0;
-  Counters past_;  // counted by rules that are gone
+  Tally past_;  // counted by rules that are gone
 };
 
 }  // namespace entropy::kernel

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "kernel/class_chains.hpp"
 #include "kernel/netem_plan.hpp"
 
 namespace entropy::kernel {
@@ -14,6 +15,13 @@ namespace {
 // Four or five of these fit into the time in which interfaces fade from the set of the living.
 constexpr Duration renewal_interval = std::chrono::milliseconds(300);
 constexpr std::uint32_t largest_packet = 65535;  // of IPv4; no interface has to take more
+
+std::uint64_t rise(std::uint64_t from, std::uint64_t to) { return to >= from ? to - from : to; }
+
+Counters rise(const Counters& from, const Counters& to) {
+  return {rise(from.matched, to.matched), rise(from.dropped, to.dropped), rise(from.delayed, to.delayed),
+          rise(from.duplicated, to.duplicated), rise(from.altered, to.altered)};
+}
 
 // Of a netem backend, living or dead, not of the target.
 bool is_of_ours(const Link& link) { return link.kind == "ifb" && link.name == ingress_device; }
@@ -58,8 +66,17 @@ Result<> OwningBackend::attempt(const State& wanted) {
   surroundings_.egress_slots = assign_slots(state_.egress, egress_slots_, wanted.egress);
   surroundings_.ingress_slots = assign_slots(state_.ingress, ingress_slots_, wanted.ingress);
   const bool first = state_.empty();
-  if (first) tables_.forget_counts();
+  if (first) {
+    tables_.forget_counts();
+    tally_.clear();
+    credited_.clear();
+  }
+  if (auto done = listen_for_names(wanted); !done) return done;
+  std::ignore = credit(state_);
   if (auto done = become(wanted); !done) return done;
+  std::ignore = credit(state_);  // what the rules had counted that are gone
+  if (names_) names_->configure(wanted.names);
+  if (wanted.names.empty()) close_names();
   state_ = wanted;
   egress_slots_ = surroundings_.egress_slots;
   ingress_slots_ = surroundings_.ingress_slots;
@@ -68,12 +85,73 @@ Result<> OwningBackend::attempt(const State& wanted) {
   return {};
 }
 
+// With a base chain the kernel would drop what is held.
 Result<> OwningBackend::clear_all() {
-  state_ = {};
+  const State before = std::exchange(state_, {});
+  stale_ = false;
+  if (names_) {
+    std::ignore = tables_.drain();  // is told by `clear`
+    close_names();
+  }
+  auto cleared = clear();
+  std::ignore = credit(before);
   egress_slots_.clear();
   ingress_slots_.clear();
-  stale_ = false;
-  return clear();
+  return cleared;
+}
+
+Result<> OwningBackend::listen_for_names(const State& wanted) {
+  if (wanted.names.empty() || names_) return {};
+  auto queue = NameQueue::open();
+  if (!queue) return fail(queue.error());
+  surroundings_.name_queue = queue->number();
+  names_ = std::move(*queue);
+  return {};
+}
+
+void OwningBackend::close_names() {
+  if (!names_) return;
+  names_->release_all();
+  add(tally_, names_->tally());
+  names_.reset();
+}
+
+std::string OwningBackend::chain_of(bool egress, unsigned slot) {
+  return concat(to_string(egress ? Stage::egress : Stage::ingress), " ", slot);
+}
+
+// To the classes of `state`, which is the one whose slots are known.
+Result<> OwningBackend::credit(const State& state) {
+  auto chains = tables_.counters();
+  if (!chains) return fail(chains.error());
+  add_other_losses(*chains);
+  const auto add_stage = [&](const Traffic& traffic, const Slots& slots, Stage stage) {
+    for (std::size_t i = 0; i < traffic.classes.size() && i < slots.size(); ++i) {
+      const std::string chain = concat(to_string(stage), " ", slots[i]);
+      add(tally_[traffic.classes[i].name], rise(credited_[chain], (*chains)[chain]));
+    }
+  };
+  for (const Stage stage : {Stage::output, Stage::postrouting, Stage::egress}) {
+    add_stage(state.egress, egress_slots_, stage);
+  }
+  for (const Stage stage : {Stage::ingress, Stage::input, Stage::arrived}) {
+    add_stage(state.ingress, ingress_slots_, stage);
+  }
+  credited_ = std::move(*chains);
+  return {};
+}
+
+Result<Tally> OwningBackend::counters() {
+  if (auto done = credit(state_); !done) return fail(done.error());
+  Tally all = tally_;
+  if (names_) add(all, names_->tally());
+  return all;
+}
+
+std::vector<int> OwningBackend::file_descriptors() const {
+  std::vector<int> fds = {links_.fd()};
+  if (names_) fds.push_back(names_->fd());
+  return fds;
 }
 
 Result<> OwningBackend::find_interfaces() {
@@ -102,6 +180,7 @@ Result<State> OwningBackend::read_back() {
 }
 
 void OwningBackend::on_ready() {
+  if (names_) names_->on_ready(monotonic_now());
   if (links_.changed()) stale_ = true;
   if (state_.empty()) {
     if (stale_) stale_ = !find_interfaces().has_value();
@@ -127,7 +206,9 @@ void OwningBackend::renew() {
 
 std::optional<Duration> OwningBackend::until_due() const {
   if (state_.empty()) return std::nullopt;
-  return std::max(next_renewal_ - monotonic_now(), Duration::zero());
+  Instant due = next_renewal_;
+  if (names_) due = std::min(due, names_->next_due().value_or(due));
+  return std::max(due - monotonic_now(), Duration::zero());
 }
 
 }  // namespace entropy::kernel

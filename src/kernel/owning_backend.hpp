@@ -8,6 +8,7 @@
 #include "kernel/backend.hpp"
 #include "kernel/delay_line.hpp"
 #include "kernel/links.hpp"
+#include "kernel/name_queue.hpp"
 #include "kernel/owned_tables.hpp"
 #include "kernel/tcp_connections.hpp"
 
@@ -19,10 +20,10 @@ class OwningBackend : public Backend {
  public:
   Result<> apply(const State& wanted) final;
   Result<State> read_back() override;
-  Result<Counters> counters() override { return tables_.counters(); }
+  Result<Tally> counters() final;
   std::vector<TcpConnection> connections() final { return tcp_.connections(); }
   std::vector<std::string> interfaces() final { return surroundings_.interfaces; }
-  std::vector<int> file_descriptors() const override { return {links_.fd()}; }
+  std::vector<int> file_descriptors() const override;
   // After what the derived class has to do at once: renews, and acts on interfaces that come and go.
   void on_ready() override;
   std::optional<Duration> until_due() const override;
@@ -35,6 +36,9 @@ class OwningBackend : public Backend {
   virtual Result<> become(const State& wanted) = 0;
   // Leaves nothing; `state_` is empty already.
   virtual Result<> clear() = 0;
+  // Adds what the rules have not counted to the chains of the classes (`chain_of`).
+  virtual void add_other_losses(Tally& chains) = 0;
+  static std::string chain_of(bool egress, unsigned slot);
 
   Result<> find_interfaces();
   void renew();
@@ -50,9 +54,15 @@ class OwningBackend : public Backend {
   Result<> establish(const State& wanted);
   Result<> attempt(const State& wanted);
   Result<> clear_all();
+  Result<> listen_for_names(const State& wanted);
+  void close_names();
+  Result<> credit(const State& state);
 
   TcpWatch tcp_;
-  Slots egress_slots_;  // of `state_`
+  std::optional<NameQueue> names_;  // only while names are to fail
+  Tally tally_;                     // of what the chains have counted, and of names that fail no more
+  Tally credited_;                  // of each chain, so much is in there
+  Slots egress_slots_;              // of `state_`
   Slots ingress_slots_;
   Instant next_renewal_{};
   bool stale_ = false;  // the interfaces have changed and the rules not yet

@@ -31,6 +31,8 @@ class TableBuilder {
       : table_{family, std::string(table_name), 0, {}, {}}, state_(state), around_(around) {
     nft::Set alive{{}, alive_timeout, static_cast<std::uint32_t>(nft::interface_key("").size()), {}};
     for (const auto& name : around.interfaces) alive.elements.push_back({nft::interface_key(name), false});
+    const bool has_names = family != Family::netdev && !state.names.empty();
+    if (has_names) alive.elements.push_back({nft::interface_key(alive_names), false});
     for (const auto name : alive_sets) {
       alive.name = name;
       table_.sets.push_back(alive);
@@ -48,6 +50,12 @@ class TableBuilder {
     base.rules = prelude(stage, table_.family, traffic, around_);
     for (std::size_t i = 0; i < count; ++i)
       dispatch(stage, base, traffic.classes[i], i < slots.size() ? slots[i] : static_cast<unsigned>(i));
+    table_.chains.push_back(std::move(base));
+  }
+
+  void add_names(Chain base) {
+    if (state_.names.empty()) return;
+    base.rules = name_rules(around_);
     table_.chains.push_back(std::move(base));
   }
 
@@ -96,6 +104,7 @@ std::optional<Table> address_family_table(Family family, const State& state, con
   builder.add(Stage::input, {"input", NF_INET_LOCAL_IN, last_priority, {}, {}});
   // Of packets that were queued before the rest of a chain is skipped, but not another chain.
   builder.add(Stage::arrived, {"arrived", NF_INET_LOCAL_IN, last_priority + 1, {}, {}});
+  builder.add_names({"names", NF_INET_LOCAL_IN, last_priority + 2, {}, {}});
   return builder.build();
 }
 

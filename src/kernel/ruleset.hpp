@@ -13,6 +13,9 @@
 // to its own destination over `lo`, where no route is looked up for it again. Everything else that takes packets away
 // sits in the netdev hooks, where the sender sees no error.
 //
+// Answers of name servers are queued on their way in, when Docker's address translation has given them back the source
+// that was asked: so Docker's own resolver on `lo` is one like any other.
+//
 // Kernels before 5.16 have no egress hook. There the netem backend classifies in postrouting, and its qdiscs lose what
 // is to be lost of egress.
 //
@@ -37,6 +40,9 @@ namespace entropy::kernel {
 inline constexpr std::string_view table_name = "entropy";
 inline constexpr std::array<std::string_view, 2> alive_sets = {"alive", "alive2"};
 inline constexpr std::chrono::milliseconds alive_timeout{1500};
+
+// Stands in the sets of the living for the queue of names, which is for all interfaces, `lo` too. None is called so.
+inline constexpr std::string_view alive_names = "/names";
 
 // The bit that tells copies from originals in the packet mark; applications must not use it while packets are held.
 inline constexpr std::uint32_t copy_mark = 0x10000000;
@@ -73,6 +79,7 @@ struct Surroundings {
   bool egress_hook = true;           // the kernel has it; without it packets are held by qdiscs
   Slots egress_slots = {};
   Slots ingress_slots = {};
+  std::uint16_t name_queue = 0;
 };
 
 // The nearest state that the rules can express exactly: shares in steps of 10^-9 between 0 and 1.
@@ -108,10 +115,10 @@ bool write_set_removals(Writer& out, const std::vector<nft::Table>& kernel, cons
 // disappear.
 std::vector<nft::Table> draining(std::vector<nft::Table> tables);
 
-// What the rules that `write_transition` would replace have counted; else it would be lost with them.
-Counters counted_by_replaced(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
+// What the rules of each chain have counted, told apart by their comments; chains of one name are one.
+Tally counted(const std::vector<nft::Table>& tables);
 
-// What the rules have counted, told apart by their comments.
-Counters counted(const std::vector<nft::Table>& tables);
+// The same of those that `write_transition` would replace; else it would be lost with them.
+Tally counted_by_replaced(const std::vector<nft::Table>& kernel, const std::vector<nft::Table>& wanted);
 
 }  // namespace entropy::kernel

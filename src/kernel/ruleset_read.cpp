@@ -184,7 +184,7 @@ std::vector<Table> draining(std::vector<Table> tables) {
   return tables;
 }
 
-Counters counted_by_replaced(const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
+Tally counted_by_replaced(const std::vector<Table>& kernel, const std::vector<Table>& wanted) {
   auto replaced = kernel;
   for (auto& table : replaced) {
     const Table* next = find_table(wanted, table.family);
@@ -196,11 +196,12 @@ Counters counted_by_replaced(const std::vector<Table>& kernel, const std::vector
   return counted(replaced);
 }
 
-Counters counted(const std::vector<Table>& tables) {
-  Counters counters;
-  for_each_rule(tables, [&](const Chain&, const Rule& rule) {
+Tally counted(const std::vector<Table>& tables) {
+  Tally tally;
+  for_each_rule(tables, [&](const Chain& chain, const Rule& rule) {
     const auto* counter = first_expression<nft::Counter>(rule);
     if (counter == nullptr) return;
+    Counters& counters = tally[chain.name];
     if (rule.comment == comment::matched) {
       counters.matched += counter->packets;
     } else if (rule.comment == comment::held) {
@@ -211,7 +212,7 @@ Counters counted(const std::vector<Table>& tables) {
       counters.dropped += counter->packets;
     }
   });
-  return counters;
+  return tally;
 }
 
 }  // namespace entropy::kernel

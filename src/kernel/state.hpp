@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/prefix.hpp"
 #include "base/units.hpp"
 #include "kernel/match.hpp"
 
@@ -114,11 +116,26 @@ struct Traffic {
 // As many as the bands of a prio qdisc beside the one for everybody else.
 inline constexpr std::size_t most_classes = 15;
 
+// What a resolver is made to hear of a name.
+enum class Denial { nxdomain, servfail, refused, none };  // `none`: nothing
+using Hearsay = std::variant<Denial, Prefix>;             // or a single address
+
+// Answers to look-ups of some names wait, or are others than they were. All that fit a name wait for each other; the
+// first that has an answer gives it.
+struct NameFault {
+  std::string name;                // says whose doing it is; no class of traffic nor other of these has it
+  std::vector<std::string> names;  // "db", "*.example.com", "*", in lower case; one has to fit
+  Duration delay{0};
+  std::optional<Hearsay> answer = {};
+  bool operator==(const NameFault&) const = default;
+};
+
 struct State {
   Traffic egress = {};
   Traffic ingress = {};
+  std::vector<NameFault> names = {};
   bool operator==(const State&) const = default;
-  bool empty() const { return egress.empty() && ingress.empty(); }
+  bool empty() const { return egress.empty() && ingress.empty() && names.empty(); }
 };
 
 // Bytes that may pass at once where nothing else is said: a few milliseconds' worth, and never less than two packets.
@@ -134,14 +151,21 @@ inline std::uint32_t queue_of(const RateCap& rate) {
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(rate.bits / 8 / 10, least, 256u << 20));
 }
 
-// What the namespace's counters have seen since a fault began in a namespace that had none; the figures stay to be
-// read after the last fault has ended, until the next begins.
+// What has happened to packets.
 struct Counters {
-  std::uint64_t matched = 0;  // packets that went through a fault's rules
+  std::uint64_t matched = 0;  // those that it is for
   std::uint64_t dropped = 0;
   std::uint64_t delayed = 0;  // or otherwise held or judged one by one
   std::uint64_t duplicated = 0;
+  std::uint64_t altered = 0;  // answers to look-ups that were made others
+  bool operator==(const Counters&) const = default;
 };
+void add(Counters& sum, const Counters& more);
+
+// By the names of classes and name faults, both directions together; since a fault began in a namespace that had none.
+// The figures stay to be read after the last fault has ended, until the next begins.
+using Tally = std::map<std::string, Counters, std::less<>>;
+void add(Tally& sum, const Tally& more);
 
 // A TCP connection as its socket sees it; the counts are since it was opened.
 struct TcpConnection {
@@ -150,7 +174,12 @@ struct TcpConnection {
   std::uint64_t segments_out = 0;
   std::uint64_t segments_in = 0;
   std::uint64_t retransmitted = 0;
+  Prefix peer = {};  // an IPv4 address that is mapped into IPv6 is one of IPv4
+  std::uint16_t port = 0;
+  std::uint16_t peer_port = 0;
   bool operator==(const TcpConnection&) const = default;
 };
+// Whether its packets fit, as far as it is known: not by which interface they go.
+bool fits(const Match& match, const TcpConnection& connection);
 
 }  // namespace entropy::kernel

@@ -24,15 +24,22 @@ tcp_info info_in(View value) {
   return info;
 }
 
-bool is_of_the_host_itself(const inet_diag_msg& head) {
-  std::array<std::uint8_t, 16> peer = {};
-  static_assert(sizeof head.id.idiag_dst == peer.size());
-  std::copy_n(reinterpret_cast<const std::uint8_t*>(head.id.idiag_dst), peer.size(), peer.data());
+Prefix peer_of(const inet_diag_msg& head) {
+  Prefix peer{true, {}, 128};
+  static_assert(sizeof head.id.idiag_dst == sizeof peer.bytes);
+  std::copy_n(reinterpret_cast<const std::uint8_t*>(head.id.idiag_dst), peer.bytes.size(), peer.bytes.data());
   constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (head.idiag_family == AF_INET) return peer[0] == 127;
-  if (std::equal(mapped.begin(), mapped.end(), peer.begin())) return peer[12] == 127;
-  return std::ranges::all_of(peer.begin(), peer.end() - 1, [](std::uint8_t byte) { return byte == 0; }) &&
-         peer.back() == 1;
+  const bool is_mapped = head.idiag_family == AF_INET6 && std::ranges::equal(mapped, std::span(peer.bytes).first(12));
+  if (head.idiag_family == AF_INET6 && !is_mapped) return peer;
+  if (is_mapped) std::copy_n(peer.bytes.begin() + 12, 4, peer.bytes.begin());
+  std::fill(peer.bytes.begin() + 4, peer.bytes.end(), std::uint8_t{0});
+  return {false, peer.bytes, 32};
+}
+
+bool is_of_the_host_itself(const Prefix& peer) {
+  if (!peer.ipv6) return peer.bytes[0] == 127;
+  return peer.bytes.back() == 1 &&
+         std::all_of(peer.bytes.begin(), peer.bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
 std::uint64_t cookie_of(const inet_diag_msg& head) {
@@ -54,12 +61,14 @@ std::vector<TcpConnection> decode_tcp(View answer) {
   std::vector<TcpConnection> connections;
   while (const auto message = next_message(answer)) {
     const auto head = read_struct<inet_diag_msg>(message->payload);
-    if (message->type != SOCK_DIAG_BY_FAMILY || !head || is_of_the_host_itself(*head)) continue;
+    if (message->type != SOCK_DIAG_BY_FAMILY || !head) continue;
+    const Prefix peer = peer_of(*head);
+    if (is_of_the_host_itself(peer)) continue;
     const auto value = find(attributes_behind(message->payload, sizeof(inet_diag_msg)), INET_DIAG_INFO);
     if (!value) continue;
     const tcp_info info = info_in(*value);
-    connections.push_back(
-        {cookie_of(*head), Duration(info.tcpi_rtt), info.tcpi_segs_out, info.tcpi_segs_in, info.tcpi_total_retrans});
+    connections.push_back({cookie_of(*head), Duration(info.tcpi_rtt), info.tcpi_segs_out, info.tcpi_segs_in,
+                           info.tcpi_total_retrans, peer, ntohs(head->id.idiag_sport), ntohs(head->id.idiag_dport)});
   }
   return connections;
 }

@@ -63,7 +63,7 @@ Result<std::unique_ptr<Backend>> UserspaceBackend::make() {
 }
 
 Result<> UserspaceBackend::become(const State& wanted) {
-  if (state_.empty()) lost_ = 0;
+  if (state_.empty()) lost_.clear();
   if (auto prepared = prepare_queues(wanted); !prepared) return prepared;
   if (auto done = tables_.become(tables_for(wanted, surroundings_)); !done) return done;
   configure_lines(wanted);
@@ -129,7 +129,7 @@ void UserspaceBackend::receive_packets() {
       const Arrival arrived{packet.id, packet.mark & ~copy_mark, packet.length, packet.payload};
       if (line->second.packets.arrive(arrived, arrival)) continue;
       queues_->drop(packet.queue, packet.id);
-      ++lost_;
+      ++lost_[packet.queue];
     }
     arriving_.clear();
     queues_->flush();
@@ -167,10 +167,12 @@ void UserspaceBackend::release_what_is_not_held(const State& state) {
   }
 }
 
-Result<Counters> UserspaceBackend::counters() {
-  auto counters = OwningBackend::counters();
-  if (counters) counters->dropped += lost_;
-  return counters;
+void UserspaceBackend::add_other_losses(Tally& chains) {
+  for (const auto& [queue, lost] : lost_) {
+    const bool egress = is_egress(queue);
+    const unsigned slot = queue - (egress ? surroundings_.egress_queue : surroundings_.ingress_queue);
+    chains[chain_of(egress, slot)].dropped += lost;
+  }
 }
 
 std::optional<Duration> UserspaceBackend::until_due() const {

@@ -20,7 +20,6 @@ class UserspaceBackend final : public OwningBackend {
   static Result<std::unique_ptr<Backend>> make();
 
   std::string name() const override { return "userspace"; }
-  Result<Counters> counters() override;
   std::vector<int> file_descriptors() const override;
   void on_ready() override;
   std::optional<Duration> until_due() const override;
@@ -30,6 +29,7 @@ class UserspaceBackend final : public OwningBackend {
 
   Result<> become(const State& wanted) override;
   Result<> clear() override;
+  void add_other_losses(Tally& chains) override;
   Result<> prepare_queues(const State& wanted);
   void configure_lines(const State& wanted);
   void receive_packets();
@@ -46,7 +46,7 @@ class UserspaceBackend final : public OwningBackend {
   std::map<std::uint16_t, Line> lines_;
   std::vector<QueuedPacket> arriving_;
   std::vector<HeldPacket> leaving_;
-  std::uint64_t lost_ = 0;  // by us, since the first of the faults that hold
+  std::map<std::uint16_t, std::uint64_t> lost_;  // by us, of each queue
 };
 
 }  // namespace entropy::kernel

@@ -34,6 +34,11 @@ json::object parameter_schema(const failure::Parameter& parameter) {
   if (parameter.type == "duration") return duration();
   if (parameter.type == "percent") return share(100);
   if (parameter.type == "integer") return count(0);
+  if (parameter.type == "answer") {
+    return {{"anyOf", json::array{json::object{{"enum", json::array{"nxdomain", "servfail", "refused", "none"}}},
+                                  json::object{{"type", "string"}, {"format", "ipv4"}},
+                                  json::object{{"type", "string"}, {"format", "ipv6"}}}}};
+  }
   if (parameter.type.contains('|')) {
     json::array words;
     for (const auto word : split(parameter.type, '|')) words.emplace_back(word);

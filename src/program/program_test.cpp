@@ -64,8 +64,9 @@ TEST(Command, SurvivesDamage) {
 Fault sample_fault() { return {"slow-db", "db-1", "latency", 3, Time(10s), Time(14s), Time(10s + 1500us)}; }
 
 TEST(Report, RoundTrips) {
-  const Measured measured{12, 3, 9, 2, 100, 4, Duration(101'800), Duration(200)};
-  const State state{7, "0.1.0", "userspace", false, true, false, {sample_fault()}, "odd \"message\"\n"};
+  const Measured measured{12, 3, 9, 1, 5, 2, 100, 4, Duration(101'800), Duration(200), "delay 100ms"};
+  State state{7, "0.1.0", "userspace", false, true, false, {sample_fault()}, "odd \"message\"\n"};
+  state.failed = {{sample_fault(), "no room"}};
   const std::vector<Report> reports = {state,
                                        State{},
                                        FaultStarted{sample_fault(), "egress delay 200ms"},

@@ -28,10 +28,16 @@ std::string line_of(const State& state) {
   std::vector<std::string> effects;
   effects.reserve(state.effects.size());
   for (const auto& effect : state.effects) effects.push_back(json_string(effect));
+  std::vector<std::string> failed;
+  failed.reserve(state.failed.size());
+  for (const auto& [fault, message] : state.failed) {
+    failed.push_back(concat("{", fault_fields(fault), R"(,"message":)", json_string(message), "}"));
+  }
   return concat(R"({"event":"state","revision":)", state.revision, R"(,"version":)", json_string(state.version),
                 R"(,"backend":)", json_string(state.backend), R"(,"paused":)", flag(state.paused), R"(,"leased":)",
                 flag(state.leased), R"(,"clean":)", flag(state.clean), R"(,"active":[)", join(active, ","),
-                R"(],"effects":[)", join(effects, ","), R"(],"message":)", json_string(state.message), "}");
+                R"(],"effects":[)", join(effects, ","), R"(],"failed":[)", join(failed, ","), R"(],"message":)",
+                json_string(state.message), "}");
 }
 std::string line_of(const FaultStarted& report) {
   return concat(R"({"event":"fault.started",)", fault_fields(report.fault), R"(,"kernel":)", json_string(report.kernel),
@@ -63,11 +69,13 @@ std::string line_of(const Log& log) { return concat(R"({"event":"log","message":
 }  // namespace
 
 std::string to_json(const Measured& measured) {
-  std::string out = concat(R"({"dropped":)", measured.dropped, R"(,"delayed":)", measured.delayed, R"(,"connections":)",
-                           measured.connections, R"(,"segments":)", measured.segments, R"(,"retransmitted":)",
-                           measured.retransmitted);
+  std::string out =
+      concat(R"({"dropped":)", measured.dropped, R"(,"delayed":)", measured.delayed, R"(,"duplicated":)",
+             measured.duplicated, R"(,"altered":)", measured.altered, R"(,"connections":)", measured.connections,
+             R"(,"segments":)", measured.segments, R"(,"retransmitted":)", measured.retransmitted);
   if (measured.rtt) append(out, concat(R"(,"rtt":")", to_string(*measured.rtt), '"'));
   if (measured.rtt_before) append(out, concat(R"(,"rtt_before":")", to_string(*measured.rtt_before), '"'));
+  if (!measured.asked.empty()) append(out, concat(R"(,"asked":)", json_string(measured.asked)));
   return out + "}";
 }
 

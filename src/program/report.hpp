@@ -30,19 +30,27 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
-// What the target's traffic went through while a fault held. Where faults of several policies hold at once, the figures
-// are of them all.
+// What the packets that a fault is for went through while it held.
 struct Measured {
-  std::uint64_t packets = 0;  // that went through the faults' rules
+  std::uint64_t packets = 0;  // of `dns`: answers to look-ups
   std::uint64_t dropped = 0;
   std::uint64_t delayed = 0;
+  std::uint64_t duplicated = 0;
+  std::uint64_t altered = 0;        // answers that were made others
   std::uint64_t connections = 0;    // of TCP that exchanged anything meanwhile
   std::uint64_t segments = 0;       // that these sent
   std::uint64_t retransmitted = 0;  // of the segments
   // Medians of what these connections, and those before the fault, held for the round-trip time.
   std::optional<Duration> rtt = std::nullopt;
   std::optional<Duration> rtt_before = std::nullopt;
+  std::string asked = {};  // of the fault, for people: "delay 100ms"
   bool operator==(const Measured&) const = default;
+};
+
+struct FaultFailed {
+  Fault fault;
+  std::string message;
+  bool operator==(const FaultFailed&) const = default;
 };
 
 // The whole truth about an injector, sent after every change and on attach: what it holds follows from this alone.
@@ -54,9 +62,10 @@ struct State {
   bool leased = false;  // false: nobody renewed the lease; everything is rolled back
   bool clean = true;    // the kernel was read back and holds nothing of ours
   std::vector<Fault> active;
-  std::string message;  // what is wrong, if anything
+  std::string message;  // what is wrong with the injector as a whole, if anything
   // Line by line what is done to whose packets and by whose doing; for people.
   std::vector<std::string> effects = {};
+  std::vector<FaultFailed> failed = {};  // what should hold now and does not
   bool operator==(const State&) const = default;
 };
 
@@ -72,11 +81,6 @@ struct FaultEnded {
   Measured measured;
   std::string kernel;  // what was read back afterwards, for people; empty: nothing of ours
   bool operator==(const FaultEnded&) const = default;
-};
-struct FaultFailed {
-  Fault fault;
-  std::string message;
-  bool operator==(const FaultFailed&) const = default;
 };
 struct Progress {
   Fault fault;

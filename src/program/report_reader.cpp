@@ -56,11 +56,14 @@ Measured measured_of(const json::object& object) {
   const json::object& fields = value->as_object();
   measured.dropped = number_at(fields, "dropped");
   measured.delayed = number_at(fields, "delayed");
+  measured.duplicated = number_at(fields, "duplicated");
+  measured.altered = number_at(fields, "altered");
   measured.connections = number_at(fields, "connections");
   measured.segments = number_at(fields, "segments");
   measured.retransmitted = number_at(fields, "retransmitted");
   measured.rtt = duration_at(fields, "rtt");
   measured.rtt_before = duration_at(fields, "rtt_before");
+  measured.asked = text_at(fields, "asked");
   return measured;
 }
 
@@ -90,6 +93,9 @@ State state_of(const json::object& object) {
               {},
               text_at(object, "message")};
   for_each_object(object, "active", [&](const json::object& fault) { state.active.push_back(fault_of(fault)); });
+  for_each_object(object, "failed", [&](const json::object& fault) {
+    state.failed.push_back({fault_of(fault), text_at(fault, "message")});
+  });
   const auto* effects = object.if_contains("effects");
   if (effects != nullptr && effects->is_array()) {
     for (const auto& effect : effects->get_array()) {

@@ -134,6 +134,16 @@ class TestSwarm:
         docker("service", "rm", "agent")
         wait_until(lambda: injector_containers() == [], "nothing is left")
 
+    def test_a_service_is_a_peer_by_its_virtual_address(self, swarm):
+        docker("network", "create", "-d", "overlay", "town")
+        swarm.create("back", "--network", "town", "--replicas", "2")
+        swarm.create("front", "--network", "town")
+        wait_until(lambda: len(swarm.tasks("back")) == 2, "both tasks run")
+        policy = swarm.entropy.create("partition", "@service=front", "-o", "peers=back")
+        swarm.wait_active(policy, ["front.1"])
+        [virtual] = json.loads(docker("service", "inspect", "-f", "{{json .Endpoint.VirtualIPs}}", "back"))
+        wait_until(lambda: virtual["Addr"].split("/")[0] in str(swarm.entropy.injectors()), "its clients' address is cut, too")
+
     def test_an_overlay_suffers_as_the_way_out_does(self, swarm):
         docker("network", "create", "-d", "overlay", "inner")
         swarm.create("api", "--network", "inner", "--endpoint-mode", "dnsrr", "--replicas", "2")

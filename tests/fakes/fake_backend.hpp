@@ -18,6 +18,7 @@ class FakeBackend final : public kernel::Backend {
   std::optional<kernel::State> stuck;
   // Overrides the truth in `read_back`.
   std::optional<Result<kernel::State>> read_back_lie;
+  // Of each class and name fault.
   std::uint64_t matched = 0;
   std::uint64_t dropped = 0;
   std::vector<kernel::TcpConnection> tcp;
@@ -37,7 +38,14 @@ class FakeBackend final : public kernel::Backend {
     return {};
   }
   Result<kernel::State> read_back() override { return read_back_lie ? *read_back_lie : held; }
-  Result<kernel::Counters> counters() override { return kernel::Counters{matched, dropped, 0}; }
+  Result<kernel::Tally> counters() override {
+    kernel::Tally tally;
+    for (const auto* traffic : {&held.egress, &held.ingress}) {
+      for (const auto& each : traffic->classes) tally[each.name] = {matched, dropped};
+    }
+    for (const auto& each : held.names) tally[each.name] = {matched, dropped};
+    return tally;
+  }
   std::vector<kernel::TcpConnection> connections() override { return tcp; }
   std::vector<std::string> interfaces() override { return links; }
   std::vector<int> file_descriptors() const override { return {}; }

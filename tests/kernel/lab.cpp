@@ -226,9 +226,11 @@ Result<kernel::State> InjectorThread::read_back() {
 }
 
 kernel::Counters InjectorThread::counters() {
-  kernel::Counters counters;
-  with([&](kernel::Backend& backend) { counters = backend.counters().value_or(kernel::Counters{}); });
-  return counters;
+  kernel::Counters sum;
+  with([&](kernel::Backend& backend) {
+    for (const auto& [name, counters] : backend.counters().value_or(kernel::Tally{})) add(sum, counters);
+  });
+  return sum;
 }
 
 InjectorProcess::InjectorProcess(const Lab& lab, const kernel::State& state, BackendMaker make) {

@@ -80,7 +80,7 @@ class InjectorThread {
   void with(const std::function<void(kernel::Backend&)>& work);
   Result<> apply(const kernel::State& state);
   Result<kernel::State> read_back();
-  kernel::Counters counters();
+  kernel::Counters counters();  // of all classes
 
  private:
   void loop(const Lab& lab, BackendMaker make, std::promise<Result<>> ready);
