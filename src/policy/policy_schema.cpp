@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 #include "policy/policy_file.hpp"
 
 namespace entropy::policy {
@@ -34,6 +34,7 @@ json::object parameter_schema(const failure::Parameter& parameter) {
   if (parameter.type == "duration") return duration();
   if (parameter.type == "percent") return share(100);
   if (parameter.type == "integer") return count(0);
+  if (parameter.type == "boolean") return {{"type", "boolean"}};
   if (parameter.type.contains('|')) {
     json::array words;
     for (const auto word : split(parameter.type, '|')) words.emplace_back(word);
@@ -81,7 +82,7 @@ json::object parameters_schema(const failure::Kind& kind) {
 json::object failure_schema() {
   json::array bare;
   json::object by_name;
-  for (const auto& kind : failure::catalogue()) {
+  for (const auto& kind : failure::every_kind()) {
     std::vector<std::string> names = kind.aliases;
     names.insert(names.begin(), kind.name);
     for (const auto& name : names) {
