@@ -81,6 +81,19 @@ void ContainerActs::observe(Observed& observed) const {
   observed.act_troubles = troubles_;
 }
 
+bool ContainerActs::is_under_way(const ActPlace& place) const {
+  const auto& [endpoint_name, policy, target, begin] = place;
+  const auto is_it = [&](const auto& entry) {
+    const store::ActRecord& record = entry.second.record;
+    return record.state == ActState::intended && record.endpoint == endpoint_name && record.policy == policy &&
+           record.target == target && record.planned_start == begin;
+  };
+  return std::ranges::any_of(acts_, is_it) || std::ranges::any_of(beginning_, [&](const DueAct& due) {
+           return due.endpoint == endpoint_name && due.fault.policy == policy && due.fault.target == target &&
+                  due.fault.planned_start == begin;
+         });
+}
+
 bool ContainerActs::concerns(const std::string& endpoint_name, const std::string& id) const {
   return std::ranges::any_of(acts_, [&](const auto& entry) {
     return entry.second.record.endpoint == endpoint_name && entry.second.record.container == id;

@@ -57,6 +57,9 @@ class ContainerActs {
   // Whether the window passed by because the last replica of a service has to stay.
   bool is_capped(const ActPlace& place) const { return capped_.contains(place); }
 
+  // Whether it is not known yet what comes of the window.
+  bool is_under_way(const ActPlace& place) const;
+
   // Undoes everything, side by side, within the time; how many could not be undone. They stay in the store.
   boost::asio::awaitable<std::size_t> shut_down(Duration within);
 

@@ -158,8 +158,11 @@ asio::awaitable<void> ContainerActs::perform(std::uint64_t id, bool again) {
     save(*act);  // without a time: whether it was done is still to be seen
     co_return;
   }
-  if (seen && is_in_place(*act)) co_return hold(*act);
+  // Done too late it is undone at once, and was never said to hold.
+  const bool is_over = act->record.planned_end && context_.clock.now() >= *act->record.planned_end;
+  if (seen && is_in_place(*act) && !is_over) co_return hold(*act);
   if (!answer && !is_refusal(answer)) act->in_doubt_until = context_.clock.now() + longest_way;
+  if (seen && is_in_place(*act)) co_return;
   if (is_refusal(answer) && seen) co_return give_up(*act, answer.error().message);
   tell_failure(*act, seen ? said_by(answer, failure) : seen.error().message);
 }

@@ -296,6 +296,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
                     schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
   if (window && window->index < accounted.next) return;  // the only one, accounted already
   for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
+    if (acts_.is_under_way({target.endpoint, record.policy.name, name, window->begin})) return;
     accounted.next = window->index + 1;
     const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->begin);
     if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
