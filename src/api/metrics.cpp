@@ -59,6 +59,7 @@ void add_faults(std::vector<MetricFamily>& out, const std::vector<control::Polic
   std::map<std::pair<std::string, std::string>, double> counts;
   for (const auto& view : policies) {
     for (const auto& failure : policy::failure_names(view.record.policy)) counts[{view.record.policy.name, failure}];
+    for (const auto& fault : view.acts) ++counts[{fault.policy, fault.failure}];
   }
   for (const auto& view : injectors) {
     for (const auto& fault : view.active) ++counts[{fault.policy, fault.failure}];

@@ -5,7 +5,7 @@
 #include "api/routes.hpp"
 #include "api/views_json.hpp"
 #include "base/text.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 // Made by the linker (-b binary) of openapi.json.
 extern "C" {
@@ -78,7 +78,7 @@ json::value make_document(const std::string& version) {
   json::object& failures = document.at("components").at("schemas").at("Failures").as_object();
   json::object properties;
   json::array bare;  // names of failures that need no parameters
-  for (const auto& kind : failure::catalogue()) {
+  for (const auto& kind : failure::every_kind()) {
     if (std::ranges::none_of(kind.parameters, &failure::Parameter::required)) {
       bare.emplace_back(kind.name);
       for (const auto& alias : kind.aliases) bare.emplace_back(alias);

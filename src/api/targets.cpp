@@ -2,7 +2,7 @@
 #include "api/resources.hpp"
 #include "api/views_json.hpp"
 #include "base/text.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::api {
 namespace {
@@ -33,7 +33,7 @@ std::vector<std::string> failures_asked_for(const Call& call) {
   std::vector<std::string> names;
   const std::string* text = call.parameter("failure");
   for (const auto word : split(text == nullptr ? "" : std::string_view(*text), ',')) {
-    const auto kind = failure::find_kind(trim(word));
+    const auto kind = failure::find_any_kind(trim(word));
     if (!trim(word).empty()) names.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
   }
   return names;
@@ -55,7 +55,7 @@ boost::asio::awaitable<Response> list_failures(Call call) {
   const auto offered = co_await call.service->offered_failures();
   if (!offered) co_return problem(offered.error());
   json::array kinds;
-  for (const auto& each : failure::catalogue()) kinds.push_back(to_json(each));
+  for (const auto& each : failure::every_kind()) kinds.push_back(to_json(each));
   for (const auto& each : *offered) {
     json::object kind = to_json(each.kind);
     kind["image"] = each.image;

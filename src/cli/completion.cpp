@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "base/url.hpp"
 #include "cli/fields.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -57,7 +57,7 @@ std::vector<Candidate> selectors(const Context& context) {
 
 std::vector<Candidate> failures() {
   std::vector<Candidate> candidates;
-  for (const auto& kind : failure::catalogue()) candidates.push_back({kind.name, kind.description});
+  for (const auto& kind : failure::every_kind()) candidates.push_back({kind.name, kind.description});
   return candidates;
 }
 
@@ -66,7 +66,7 @@ std::vector<Candidate> parameters(const std::vector<std::string>& before) {
   std::vector<Candidate> candidates;
   for (std::size_t i = 0; i + 1 < before.size(); ++i) {
     if (before[i] != "-e" && before[i] != "--failure") continue;
-    const auto kind = failure::find_kind(before[i + 1]);
+    const auto kind = failure::find_any_kind(before[i + 1]);
     if (!kind) continue;
     for (const auto& each : (*kind)->parameters) {
       if (!each.type.contains('|')) candidates.push_back({concat(each.name, "="), each.description});

@@ -34,7 +34,8 @@ std::string schedule_summary(const json::value& policy) {
   const std::string probability = field_text(policy, "probability");
   std::string text = "all the time";
   if (frequency.empty() && !duration.empty()) text = concat("once for ", duration);
-  if (!frequency.empty()) text = concat(duration == frequency ? "" : concat(duration, " "), "every ", frequency);
+  if (!frequency.empty())
+    text = concat(duration.empty() || duration == frequency ? "" : concat(duration, " "), "every ", frequency);
   return probability == "1" ? text : concat(text, ", p=", probability);
 }
 

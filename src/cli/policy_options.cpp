@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -41,7 +41,7 @@ Result<json::object> read_pairs(const std::vector<std::string>& given, std::stri
 }
 
 bool is_list(const std::string& failure, std::string_view key) {
-  const auto kind = failure::find_kind(failure);
+  const auto kind = failure::find_any_kind(failure);
   return kind &&
          std::ranges::any_of((*kind)->parameters, [&](const auto& each) { return each.name == key && each.list; });
 }

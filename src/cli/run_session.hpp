@@ -66,6 +66,7 @@ class RunSession {
   Duration ttl_at(const Member& member, Steady::time_point now) const;
   void renew_one(Member& member);
   Result<bool> is_ready(const Member& member);
+  bool has_held(const Member& member) const;
   Result<> wait(const std::function<Result<bool>(const Member&)>& reached, Duration patience);
   void say(const std::string& text);
 

@@ -152,6 +152,8 @@ std::string measured_text(const json::value& fault) {
     const auto compared = before.empty() ? "" : concat(" (", milliseconds(before), " before)");
     parts.push_back(concat("TCP saw ", milliseconds(rtt), compared));
   }
+  if (const auto down = text("measured.down"); !down.empty()) parts.push_back(concat("down for ", down));
+  if (const auto well = text("measured.well_after"); !well.empty()) parts.push_back(concat("healthy after ", well));
   const auto share = [&](std::string_view some, std::string_view all, std::string_view what) {
     if (const auto count = text(some); !count.empty() && count != "0") {
       parts.push_back(concat(count, " of ", text(all), what));

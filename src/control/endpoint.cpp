@@ -23,7 +23,7 @@ bool is_up(const std::string& state) { return state == "running" || state == "pa
 // Actions after which a container may look different. The many others (exec_*, health checks, attach) say nothing.
 bool changes_container(const std::string& action) {
   static const std::set<std::string> actions = {"create", "start", "restart", "pause", "unpause", "rename", "update"};
-  return actions.contains(action);
+  return actions.contains(action) || action.starts_with("health_status");
 }
 
 }  // namespace
@@ -153,6 +153,7 @@ void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_
   for (auto& container : containers) {
     if (is_injector(container)) owners.insert(label_of(container, label::target));
     const std::string id = container.id;
+    if (watched_.contains(container.id)) dirty_.insert(container.id);
     CachedContainer cached{std::move(container), "", false};
     cached.up = is_up(cached.container.state);
     fresh.emplace(id, std::move(cached));
@@ -164,8 +165,10 @@ void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_
   }
   // Until they are looked at, what was known of them holds.
   for (auto& [id, cached] : fresh) {
-    if (const auto known = containers_.find(id); known != containers_.end())
-      cached.started_at = known->second.started_at;
+    const auto known = containers_.find(id);
+    if (known == containers_.end()) continue;
+    cached.started_at = known->second.started_at;
+    cached.details = known->second.details;
   }
   for (const auto& [id, moment] : heard_) {
     if (moment <= asked) continue;
@@ -201,6 +204,7 @@ docker::Task<> Endpoint::inspect(std::string id) {
   if (!service.empty() && !services_.contains(service)) co_await list_services();
   CachedContainer cached{std::move(details->container), details->started_at, false};
   cached.up = is_up(cached.container.state);
+  cached.details = std::make_shared<const docker::ContainerDetails>(std::move(*details));
   containers_[id] = std::move(cached);
   heard_[id] = asked;
   co_return Result<>();

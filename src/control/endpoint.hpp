@@ -21,6 +21,8 @@ struct CachedContainer {
   docker::Container container;
   std::string started_at;  // empty until it was inspected
   bool up = false;         // running or paused
+  // As it was inspected last, without what is above; none: not yet.
+  std::shared_ptr<const docker::ContainerDetails> details = {};
 };
 
 // One thread. Runs from `run` to `stop`; `on_change` is called whenever what it shows may have changed.
@@ -56,6 +58,8 @@ class Endpoint {
   docker::Task<> inspect_until_seen(std::string id, std::function<bool()> give_up);
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
+  // These are inspected whenever the containers are listed, so that no lost event hides what became of them.
+  void watch(std::set<std::string> ids) { watched_ = std::move(ids); }
 
  private:
   boost::asio::awaitable<void> follow_events();
@@ -80,6 +84,7 @@ class Endpoint {
   std::optional<std::string> services_error_;
   std::optional<std::string> lost_ = "the engine was not asked yet";
   std::set<std::string> dirty_;
+  std::set<std::string> watched_;
   // Answers may overtake each other and events: what was asked or heard last counts.
   std::uint64_t moment_ = 0;
   std::map<std::string, std::uint64_t> heard_;  // of which moment the newest word on a container is

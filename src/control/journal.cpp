@@ -301,9 +301,25 @@ void Journal::ended(const Source& source, const program::FaultEnded& report) {
         report.measured.packets == 0 ? "no packet passed while it held" : "", {{"kernel", report.kernel}});
 }
 
-void Journal::finished(const Source& source, const program::Fault& fault, store::Outcome outcome,
-                       const std::string& message) {
-  close(key_of(source, fault), clock_.now(), outcome, message);
+std::optional<store::FaultRecord> Journal::finished(const Source& source, const program::Fault& fault,
+                                                    store::Outcome outcome, const std::string& message,
+                                                    const std::string& measured) {
+  const auto found = open_.find(key_of(source, fault));
+  if (found == open_.end()) return std::nullopt;
+  const Time now = clock_.now();
+  store::FaultRecord record = found->second.record;
+  record.measured = found->second.record.measured = measured;
+  record.ended = now;
+  record.outcome = outcome;
+  record.message = message;
+  close(key_of(source, fault), now, outcome, message);
+  return record;
+}
+
+void Journal::amend(store::FaultRecord record, const std::string& measured) {
+  if (record.id == 0) return;
+  record.measured = measured;
+  save(record);
 }
 
 std::optional<Time> Journal::left_open_since(const std::string& endpoint, const program::Fault& fault) const {

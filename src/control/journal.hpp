@@ -35,8 +35,12 @@ class Journal {
   void started(const Source& source, const program::FaultStarted& report);
   void ended(const Source& source, const program::FaultEnded& report);
   void failed(const Source& source, const program::FaultFailed& report);
-  // The same of a fault that no injector of ours measures.
-  void finished(const Source& source, const program::Fault& fault, store::Outcome outcome, const std::string& message);
+  // The same of a fault that no injector of ours measures. `measured` is a JSON object; empty: nothing is known. The
+  // row; none: the fault was not open.
+  std::optional<store::FaultRecord> finished(const Source& source, const program::Fault& fault, store::Outcome outcome,
+                                             const std::string& message, const std::string& measured = "");
+  // What came out later about a fault that has ended.
+  void amend(store::FaultRecord record, const std::string& measured);
   // Since when a fault holds that a former service has left open and nobody has claimed yet.
   std::optional<Time> left_open_since(const std::string& endpoint, const program::Fault& fault) const;
   // What faults that still hold have done so far.

@@ -41,7 +41,7 @@ Manager::Manager(Timing& timing, store::Store& store, const Clock& clock, Manage
       clock_(clock),
       options_(options),
       journal_(store, clock, metrics_, options.history),
-      reconciler_(timing, clock, journal_, metrics_, desired_,
+      reconciler_(timing, clock, store, journal_, metrics_, desired_,
                   ReconcilerOptions{options.manager_id, options.lease, std::move(options.image)}) {
   desired_.rules = options_.rules;
 }
@@ -57,6 +57,8 @@ Result<std::unique_ptr<Manager>> Manager::make(Timing& timing, store::Store& sto
   if (!halt) return fail(halt.error());
   manager->halt_ = *halt;
   manager->desired_.halted = halt->has_value();
+  const auto recalled = manager->reconciler_.acts().recall();
+  if (!recalled) return fail(recalled.error());
   return manager;
 }
 
@@ -80,6 +82,10 @@ void Manager::tell(std::string type, std::string_view policy, const Caller& by, 
 PolicyView Manager::view(const policy::Record& record, const Index& index, const Plan& plan) const {
   const Match& match = plan.matches.at(record.policy.name);
   PolicyView view{record, status_of(record, match, desired_, index, clock_.now()), match.targets};
+  view.targets.insert(view.targets.end(), match.down.begin(), match.down.end());
+  for (const auto& fault : reconciler_.acts().active()) {
+    if (fault.policy == record.policy.name) view.acts.push_back(fault);
+  }
   view.status.missed = journal_.missed_count(record.policy.name);
   return view;
 }
@@ -101,7 +107,15 @@ Result<PolicyView> Manager::view_now(std::string_view name) const {
   const Index index(observed);
   const Plan plan = control::plan(desired_, index, clock_.now());
   PolicyView view = this->view(*record, index, plan);
-  for (auto& target : view.targets) describe_target(target, *record, index, view.status.phase);
+  for (auto& target : view.targets) {
+    describe_target(target, *record, index, view.status.phase);
+    const auto* container = index.find(target.endpoint, target.id);
+    const auto spares_it = [&](const ActPlace& place) {
+      return std::get<0>(place) == target.endpoint && std::get<1>(place) == name && container != nullptr &&
+             std::get<2>(place) == schedule_name(container->container);
+    };
+    if (target.state == "armed" && std::ranges::any_of(plan.acts.capped, spares_it)) target.state = "spared";
+  }
   view.skipped = plan.matches.at(record->policy.name).skipped;
   return view;
 }
@@ -144,6 +158,7 @@ Result<> Manager::save(policy::Record record, std::string event_type, const Call
     if (known->policy.schedule.epoch != record.policy.schedule.epoch) {
       journal_.forget_policy(name);
       reconciler_.customs().forget_troubles(name);
+      reconciler_.acts().forget_troubles(name);
     }
     *known = std::move(record);
   }

@@ -35,6 +35,7 @@ class Forecast {
       const auto part = [&](std::uint64_t window) { return takes_part(name, window); };
       const std::size_t most = std::min(of_each, limit - rows.size());
       for (const auto& window : policy::hits_between(policy_.schedule, policy_.name, name, from, until, most, part)) {
+        if (policy::is_instant(policy_) && window.begin < from) continue;  // it is over
         rows.push_back({policy_.name, name, endpoint, window});
       }
     }
@@ -194,6 +195,7 @@ ServiceInfo Manager::info() const {
     ++info.injectors;
     info.active_faults += injector.active.size();
   }
+  info.active_faults += reconciler_.acts().active().size();
   info.halt = halt_state();
   info.endpoints = endpoints();
   return info;

@@ -22,7 +22,8 @@ struct Need {
 struct Serving {
   const policy::Policy& policy;
   std::vector<const ObservedContainer*> containers;
-  const PolicyPicks* picks = nullptr;  // none: all take part
+  std::vector<const ObservedContainer*> down = {};  // by acts of the policy
+  const PolicyPicks* picks = nullptr;               // none: all take part
 };
 using Needs = std::map<std::pair<std::string_view, std::string_view>, Need>;  // by endpoint and owner's id
 
@@ -31,7 +32,11 @@ bool runs(const policy::Record& record, Time now) {
 }
 
 // Why the policy can't be served there now; empty: it can.
-std::string trouble_at(const Observed& observed, const policy::Policy& policy, const std::string& owner) {
+std::string trouble_at(const Observed& observed, const policy::Policy& policy, const std::string& container,
+                       const std::string& owner) {
+  const auto act = observed.act_troubles.find({policy.name, container});
+  if (act != observed.act_troubles.end() && !policy.container_failures.empty()) return act->second.message;
+  if (policy.failures.empty() && !policy.custom) return {};
   if (policy.custom) {
     const auto* trouble = custom_trouble(observed, policy, owner);
     return trouble == nullptr ? "" : trouble->message;
@@ -53,11 +58,27 @@ Match match(const Desired& desired, const Index& index, Serving& serving) {
       match.skipped.push_back(std::move(state));
       continue;
     }
-    state.reason = trouble_at(index.observed(), serving.policy, index.owner(*container).container.id);
+    state.reason =
+        trouble_at(index.observed(), serving.policy, container->container.id, index.owner(*container).container.id);
     match.targets.push_back(std::move(state));
     serving.containers.push_back(container);
   }
   return match;
+}
+
+// Those that acts of the policy have to do with and that are not there now.
+void add_down(Match& match, const Index& index, Serving& serving) {
+  for (const auto& container : index.observed().down) {
+    const auto concerns = [&](const ObservedAct& act) {
+      return act.record.policy == serving.policy.name && act.record.endpoint == container.endpoint &&
+             act.record.container == container.container.id;
+    };
+    const auto& acts = index.observed().acts;
+    if (std::ranges::none_of(acts, concerns) || !serving.policy.selector.matches(subject_of(container))) continue;
+    serving.down.push_back(&container);
+    const auto holds = [&](const ObservedAct& act) { return concerns(act) && is_harming(act); };
+    if (std::ranges::any_of(acts, holds)) match.down.push_back(target_state(container));
+  }
 }
 
 program::Entry entry_for(const Serving& serving, const PeerResolver& peers, const ObservedContainer& container) {
@@ -159,6 +180,7 @@ void pick(Plan& plan, const Observed& observed, Serving& serving, Time now) {
   if (policy.pick.all()) return;
   Candidates candidates{{}, observed.lost.empty()};
   for (const auto* container : serving.containers) candidates.names.insert(schedule_name(container->container));
+  for (const auto* container : serving.down) candidates.names.insert(schedule_name(container->container));
   serving.picks = &(plan.picks[policy.name] = decide_picks(policy, observed.picks, candidates, now));
 }
 
@@ -169,21 +191,28 @@ Plan plan(const Desired& desired, const Index& index, Time now) {
   Plan plan;
   Needs needs;
   CustomRuns due;
+  std::vector<DueAct> due_acts;
   const Selection selection(observed.containers, desired.policies);
   for (const auto& record : desired.policies) {
     Serving serving{record.policy, selection.of(record.policy.selector)};
     Match& matched = plan.matches[record.policy.name] = match(desired, index, serving);
+    if (!record.policy.container_failures.empty()) add_down(matched, index, serving);
     if (!runs(record, now)) continue;
     pick(plan, observed, serving, now);
-    if (!record.policy.custom) {
+    for (const auto* containers : {&serving.containers, &serving.down}) {
+      if (desired.halted) break;
+      for (const auto* each : *containers) add_due_acts(due_acts, plan.picks, record.policy, *each, now);
+    }
+    if (!record.policy.failures.empty()) {
       add_needs(needs, desired, index, serving, matched);
-    } else if (!desired.halted) {
+    } else if (record.policy.custom && !desired.halted) {
       for (const auto* container : serving.containers) {
         add_custom_run(due, index, plan.picks, record.policy, *container, now);
       }
     }
   }
   plan.custom = plan_custom(due, observed, now);
+  plan.acts = plan_acts(due_acts, desired, index, now);
   std::unordered_set<const ObservedInjector*> kept;
   for (const auto& [key, need] : needs) {
     const ObservedContainer& owner = *need.owner;

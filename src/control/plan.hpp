@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "control/act_plan.hpp"
 #include "control/custom_plan.hpp"
 #include "control/picks.hpp"
 #include "control/views.hpp"
@@ -68,6 +69,10 @@ struct Observed {
   Picks picks = {};                                       // as decided by the latest plan that was acted on
   std::vector<ObservedCustom> customs = {};               // this manager's alone
   CustomTroubles custom_troubles = {};
+  std::vector<ObservedAct> acts = {};
+  ActTroubles act_troubles = {};
+  std::vector<ObservedContainer> down = {};                  // with acts of ours, and not up
+  std::map<std::string, std::set<std::string>> absent = {};  // replicas of services that are not up, by service_key
 };
 
 struct CreateInjector {
@@ -98,11 +103,13 @@ using Action = std::variant<CreateInjector, AttachInjector, SendProgram, RemoveI
 struct Match {
   std::vector<TargetState> targets;  // matched; `reason` says why one is not served
   std::vector<TargetState> skipped;  // selected, but excluded by a rule, with the reason
+  std::vector<TargetState> down;     // that the policy itself has taken down
 };
 
 struct Plan {
   std::vector<Action> actions;
   std::vector<CustomAction> custom;
+  ActPlan acts;
   std::map<std::string, Match> matches;  // by policy, also the stopped ones
   Picks picks = {};                      // of policies that run and don't take all of their targets
 };

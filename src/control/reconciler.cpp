@@ -29,8 +29,8 @@ constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on
 
 }  // namespace
 
-Reconciler::Reconciler(Timing& timing, const Clock& clock, Journal& journal, Metrics& metrics, const Desired& desired,
-                       ReconcilerOptions options)
+Reconciler::Reconciler(Timing& timing, const Clock& clock, store::Store& store, Journal& journal, Metrics& metrics,
+                       const Desired& desired, ReconcilerOptions options)
     : timing_(timing),
       executor_(timing.executor()),
       clock_(clock),
@@ -39,6 +39,7 @@ Reconciler::Reconciler(Timing& timing, const Clock& clock, Journal& journal, Met
       desired_(desired),
       options_(std::move(options)),
       customs_({timing, clock, journal, options_.manager_id, endpoints_, [this] { wake(); }}),
+      acts_({timing, clock, journal, store, endpoints_, [this] { wake(); }}),
       // Revisions go on over a restart: an old answer is never taken for a new one.
       next_revision_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
       hosts_(std::make_shared<HostNames>(executor_, [this] { wake(); })),
@@ -83,6 +84,7 @@ void Reconciler::pass() {
   notice_silence(now);
   notice_lapse(now);
   customs_.look(desired_.policies);
+  acts_.look(desired_.policies);
   tell_notes();
   const Observed observed = observe();
   const Index index(observed);
@@ -97,6 +99,7 @@ void Reconciler::pass() {
   note_needs(plan, now);
   for (const auto& action : plan.actions) start_action(action);
   for (const auto& action : plan.custom) customs_.start(action);
+  acts_.start(plan.acts);
   metrics_.reconciled(std::chrono::steady_clock::now() - began);
 }
 
@@ -120,8 +123,12 @@ Observed Reconciler::observe() const {
     if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
     for (const auto& [id, cached] : endpoint->containers()) {
       if (!is_injector(cached.container)) {
-        if (cached.up && !is_of_ours(cached.container))
+        if (is_of_ours(cached.container)) continue;
+        if (cached.up) {
           observed.containers.push_back(observe_container(*endpoint, cached));
+        } else {
+          observe_down(observed, *endpoint, cached);
+        }
         continue;
       }
       if (label_of(cached.container, label::manager) != options_.manager_id) continue;
@@ -142,7 +149,20 @@ Observed Reconciler::observe() const {
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
   observed.picks = picks_;
   customs_.add_troubles(observed);
+  acts_.observe(observed);
   return observed;
+}
+
+void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const {
+  const bool is_replica = !label_of(cached.container, label::swarm_service).empty() ||
+                          !label_of(cached.container, label::compose_service).empty();
+  const bool has_acts = acts_.concerns(endpoint.name(), cached.container.id);
+  if (!is_replica && !has_acts) return;
+  ObservedContainer container = observe_container(endpoint, cached);
+  if (const auto service = service_key(container); !service.empty()) {
+    observed.absent[service].insert(schedule_name(container.container));
+  }
+  if (has_acts) observed.down.push_back(std::move(container));
 }
 
 // Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
@@ -237,19 +257,37 @@ void Reconciler::account_windows(const Index& index, const Plan& plan, Time now)
   for (const auto& record : desired_.policies) {
     if (!record.policy.running) continue;
     std::set<const ObservedContainer*> namespaces;
+    const bool of_network = record.policy.container_failures.empty();
     for (const auto& target : plan.matches.at(record.policy.name).targets) {
       const auto* container = index.find(target.endpoint, target.id);
       // Of two targets in one network namespace the first one's dice count, as in the plan.
-      if (!namespaces.insert(&index.owner(*container)).second) continue;
+      if (of_network && !namespaces.insert(&index.owner(*container)).second) continue;
       const std::string name = schedule_name(container->container);
       next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
-      account_target(record, target, name, index.observed(), now);
+      account_target(record, target, name, now);
+    }
+    for (const auto& target : plan.matches.at(record.policy.name).down) {
+      const auto& down = index.observed().down;
+      const auto container = std::ranges::find_if(down, [&](const ObservedContainer& each) {
+        return each.endpoint == target.endpoint && each.container.id == target.id;
+      });
+      const std::string name = schedule_name(container->container);
+      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
+      account_target(record, target, name, now);
     }
   }
 }
 
+std::string Reconciler::reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
+                                       Time begin) const {
+  if (desired_.halted) return "halted";
+  const Endpoint* where = endpoint(target.endpoint);
+  if ((where != nullptr && where->lost()) || !target.reason.empty()) return "unreachable";
+  return acts_.is_capped({target.endpoint, record.policy.name, name, begin}) ? "cap" : "late";
+}
+
 void Reconciler::account_target(const policy::Record& record, const TargetState& target, const std::string& name,
-                                const Observed& observed, Time now) {
+                                Time now) {
   const policy::Schedule& schedule = record.policy.schedule;
   const Time until = now - accounting_delay;
   const auto key = std::tuple(target.endpoint, record.policy.name, name);
@@ -264,6 +302,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
                     schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
   if (window && window->index < accounted.next) return;  // the only one, accounted already
   for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
+    if (acts_.is_under_way({target.endpoint, record.policy.name, name, window->begin})) return;
     accounted.next = window->index + 1;
     const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->begin);
     if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
@@ -274,11 +313,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
       continue;
     }
     metrics_.window(record.policy.name, WindowOutcome::missed);
-    std::string reason = "late";
-    if (desired_.halted)
-      reason = "halted";
-    else if (observed.lost.contains(target.endpoint) || !target.reason.empty())
-      reason = "unreachable";
+    const std::string reason = reason_of_miss(record, target, name, window->begin);
     for (const auto& failure : policy::failure_names(record.policy)) {
       journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
     }
@@ -286,11 +321,12 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
 }
 
 Duration Reconciler::until_next_pass(Time now) const {
-  Time next = std::min(now + longest_wait, customs_.next_look(now));
+  Time next = std::min({now + longest_wait, customs_.next_look(now), acts_.next_look(now)});
   for (const auto& record : desired_.policies) {
     if (!record.policy.running) continue;
     const policy::Schedule& schedule = record.policy.schedule;
     if (record.policy.custom) next = std::min(next, next_custom_change(schedule, now));
+    if (!record.policy.container_failures.empty()) next = std::min(next, policy::next_change(schedule, now));
     if (const Time end = policy::expiry(schedule); end > now) next = std::min(next, end);
     // The end of a window that is over, or of the current one, is accounted a little later.
     const auto window = policy::window_at(schedule, now - accounting_delay);
@@ -365,6 +401,7 @@ std::optional<Reconciler::NotClean> Reconciler::not_clean(std::string_view polic
     }
     return NotClean{concat(injector.name, " has not confirmed yet")};
   }
+  if (auto left = acts_.left(policy)) return NotClean{std::move(left->why), left->out_of_reach};
   if (auto way = customs_.on_its_way(policy)) return NotClean{std::move(*way)};
   for (const auto& custom : observed.customs) {
     const bool over = !custom.running && (custom.ended || !custom.followed);

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "control/changes.hpp"
+#include "control/container_acts.hpp"
 #include "control/custom_injectors.hpp"
 #include "control/endpoint.hpp"
 #include "control/host_names.hpp"
@@ -35,8 +36,8 @@ struct ReconcilerOptions {
 class Reconciler {
  public:
   // `desired` is read at every pass and belongs to the owner.
-  Reconciler(Timing& timing, const Clock& clock, Journal& journal, Metrics& metrics, const Desired& desired,
-             ReconcilerOptions options);
+  Reconciler(Timing& timing, const Clock& clock, store::Store& store, Journal& journal, Metrics& metrics,
+             const Desired& desired, ReconcilerOptions options);
   ~Reconciler();
 
   Endpoint& add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine);
@@ -64,6 +65,8 @@ class Reconciler {
 
   void pause(const std::string& injector_id, bool paused);
   CustomInjectors& customs() { return customs_; }
+  ContainerActs& acts() { return acts_; }
+  const ContainerActs& acts() const { return acts_; }
   // Removes it; the next pass makes a new one.
   boost::asio::awaitable<void> restart(std::string injector_id);
 
@@ -73,7 +76,8 @@ class Reconciler {
   // A custom image against a throw-away target there; one trial at a time (ErrorCode::conflict).
   docker::Task<TrialView> try_image(Endpoint& where, policy::CustomFailure custom);
 
-  // Rolls everything back and removes all injectors, within the time; how many are left. The loop must not run on.
+  // Rolls everything back and removes all injectors, within the time; how many are left, and acts that are not undone.
+  // The loop must not run on.
   boost::asio::awaitable<std::size_t> shut_down(Duration within);
 
  private:
@@ -103,8 +107,10 @@ class Reconciler {
   Time lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
   void account_windows(const Index& index, const Plan& plan, Time now);
-  void account_target(const policy::Record& record, const TargetState& target, const std::string& name,
-                      const Observed& observed, Time now);
+  void account_target(const policy::Record& record, const TargetState& target, const std::string& name, Time now);
+  std::string reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
+                             Time begin) const;
+  void observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const;
   void start_action(const Action& action);
   Duration until_next_pass(Time now) const;
 
@@ -136,6 +142,7 @@ class Reconciler {
   ReconcilerOptions options_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   CustomInjectors customs_;
+  ContainerActs acts_;
   std::map<std::string, Runtime> runtimes_;        // by injector id
   std::map<std::string, Busy> busy_;               // by target id
   std::map<std::string, Failure> failures_;        // by target id

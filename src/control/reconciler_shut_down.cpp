@@ -32,11 +32,11 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
   for (auto& [id, runtime] : runtimes_) {
     if (runtime.link) runtime.link->send(program::Stop{});
   }
+  std::size_t left = co_await acts_.shut_down(within / 2);
   co_await customs_.shut_down(within * 2 / 3);
   // Asked nicely, they roll back and end; the engine's events tell.
   const auto patience = timing_.elapsed() + within / 3;
   while (any_injector_at_hand() && timing_.elapsed() < patience) co_await work_.wait(one_look);
-  std::size_t left = 0;
   for (const auto& each : endpoints_) left += co_await sweep(*each, deadline);
   given_up_ = true;
   for (const auto& each : endpoints_) each->stop();

@@ -21,7 +21,7 @@ const ObservedInjector* injector_for(const Index& index, const TargetState& targ
 std::string trouble_of(const policy::Policy& policy, const Index& index, const TargetState& target) {
   const auto& lost_ones = index.observed().lost;
   if (const auto lost = lost_ones.find(target.endpoint); lost != lost_ones.end()) return lost->second;
-  if (!target.reason.empty() || policy.custom) return target.reason;
+  if (!target.reason.empty() || policy.failures.empty()) return target.reason;
   const auto* injector = injector_for(index, target);
   if (injector == nullptr || !injector->state) return {};
   if (!injector->state->message.empty()) return injector->state->message;
@@ -51,10 +51,14 @@ void count_custom(PolicyStatus& status, const policy::Policy& policy, const Obse
   }
 }
 
+bool holds(const ObservedAct& act, const policy::Policy& policy) {
+  return act.holds && act.record.policy == policy.name;
+}
+
 void count_injectors(PolicyStatus& status, const policy::Record& record, const Match& match, const Index& index) {
   std::unordered_set<const ObservedInjector*> serving;
   for (const auto& target : match.targets) {
-    const auto* injector = injector_for(index, target);
+    const auto* injector = record.policy.failures.empty() ? nullptr : injector_for(index, target);
     if (injector != nullptr) serving.insert(injector);
   }
   for (const auto& injector : index.observed().injectors) {
@@ -89,20 +93,23 @@ void describe_target(TargetState& target, const policy::Record& record, const In
            fault.target == schedule_name(container->container);
   };
   const auto is_it = [&](const ObservedCustom& custom) { return custom.active && holds_here(*custom.active); };
-  const bool holds = record.policy.custom ? std::ranges::any_of(index.observed().customs, is_it)
-                                          : injector != nullptr && injector->state &&
-                                                std::ranges::any_of(injector->state->active, holds_here);
-  if (holds) {
+  const bool of_injector =
+      injector != nullptr && injector->state && std::ranges::any_of(injector->state->active, holds_here);
+  const auto acted_on = [&](const ObservedAct& act) {
+    return holds(act, record.policy) && act.record.endpoint == target.endpoint && act.record.container == target.id;
+  };
+  if (std::ranges::any_of(index.observed().customs, is_it) || of_injector ||
+      std::ranges::any_of(index.observed().acts, acted_on)) {
     target.state = "active";
-    // A custom image tells nothing of the kernel.
+    // Custom images tell nothing of the kernel.
     if (injector != nullptr && injector->state) target.effects = injector->state->effects;
   } else if (!runs) {
     target.state = "idle";
   } else if (!target.reason.empty()) {
     target.state = "degraded";
   } else {
-    // A custom image is there in its windows only.
-    const bool ready = record.policy.custom || (injector != nullptr && injector->state);
+    // A custom image is there in its windows only; for what is done to containers themselves nothing has to be there.
+    const bool ready = record.policy.failures.empty() || (injector != nullptr && injector->state);
     target.state = ready ? "armed" : "starting";
   }
 }
@@ -110,12 +117,14 @@ void describe_target(TargetState& target, const policy::Record& record, const In
 PolicyStatus status_of(const policy::Record& record, const Match& match, const Desired& desired, const Index& index,
                        Time now) {
   PolicyStatus status;
-  status.targets = match.targets.size();
+  status.targets = match.targets.size() + match.down.size();
   if (record.policy.custom) {
     count_custom(status, record.policy, index.observed());
   } else {
     count_injectors(status, record, match, index);
   }
+  status.active += static_cast<std::uint64_t>(
+      std::ranges::count_if(index.observed().acts, [&](const ObservedAct& act) { return holds(act, record.policy); }));
   if (!record.policy.running) {
     status.phase = Phase::stopped;
     return status;
@@ -132,7 +141,7 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
   }
   const auto coming = policy::window_after(record.policy.schedule, now);
   if (coming) status.next_window = coming->begin;
-  if (match.targets.empty()) {
+  if (status.targets == 0) {
     status.phase = Phase::waiting;
     status.message = waiting_message(record.policy, match, index.observed());
     return status;

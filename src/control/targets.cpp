@@ -5,7 +5,7 @@
 #include "base/text.hpp"
 #include "control/labels.hpp"
 #include "control/namespaces.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::control {
 
@@ -85,7 +85,7 @@ std::optional<std::string> forbidden_failure(const docker::Container& container,
   if (found == container.labels.end()) return std::nullopt;
   std::vector<std::string> allowed;
   for (const auto word : split(found->second, ',')) {
-    const auto kind = failure::find_kind(trim(word));
+    const auto kind = failure::find_any_kind(trim(word));
     allowed.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
   }
   for (const auto& name : failures) {

@@ -37,7 +37,7 @@ struct TargetState {
   std::string endpoint;
   bool matched = false;
   std::string reason;      // why it is not matched, or not served
-  std::string state = {};  // of one policy in detail: active, armed, starting, degraded, idle; else empty
+  std::string state = {};  // of one policy in detail: active, armed, starting, degraded, idle, spared; else empty
   std::map<std::string, std::string> labels = {};  // where all containers are listed
   std::string service = {};                        // of Compose or Swarm; empty: of none
   std::string project = {};                        // the Compose project or Swarm stack; empty: none
@@ -46,19 +46,20 @@ struct TargetState {
   bool operator==(const TargetState&) const = default;
 };
 
-struct PolicyView {
-  policy::Record record;
-  PolicyStatus status;
-  std::vector<TargetState> targets;       // matched ones
-  std::vector<TargetState> skipped = {};  // selected, but excluded by a rule, with the reason
-};
-
 struct ActiveFault {
   std::string policy;
   std::string failure;
   std::uint64_t window = 0;
   Time since;
   bool operator==(const ActiveFault&) const = default;
+};
+
+struct PolicyView {
+  policy::Record record;
+  PolicyStatus status;
+  std::vector<TargetState> targets;       // matched ones
+  std::vector<TargetState> skipped = {};  // selected, but excluded by a rule, with the reason
+  std::vector<ActiveFault> acts = {};     // that hold on containers themselves, done by the service
 };
 
 enum class InjectorState { starting, running, paused, failed, removing };

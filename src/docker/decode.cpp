@@ -1,5 +1,6 @@
 #include "docker/decode.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/text.hpp"
@@ -157,6 +158,19 @@ Container container_of(const Fields& row) {
   return container;
 }
 
+Limits limits_of(const Fields& host) {
+  Limits limits;
+  limits.nano_cpus = host.number("NanoCpus");
+  limits.cpu_period = host.number("CpuPeriod");
+  limits.cpu_quota = host.number("CpuQuota");
+  limits.memory = host.number("Memory");
+  limits.memory_swap = host.number("MemorySwap");
+  if (const auto* pids = host.all().if_contains("PidsLimit"); pids != nullptr && !pids->is_null()) {
+    limits.pids = host.number("PidsLimit");
+  }
+  return limits;
+}
+
 SwarmService service_of(const Fields& row) {
   const Fields spec = row.object("Spec");
   SwarmService service{row.required("ID"), spec.text("Name"), spec.object("Labels").texts()};
@@ -217,7 +231,29 @@ Result<ContainerDetails> decode_details(const json::value& answer) {
   details.pid = static_cast<int>(state.number("Pid"));
   details.exit_code = static_cast<int>(state.number("ExitCode"));
   details.oom_killed = state.boolean("OOMKilled");
+  details.finished_at = state.text("FinishedAt");
+  details.health = state.object("Health").text("Status");
+  if (details.health == "none") details.health.clear();
+  const Fields host = fields.object("HostConfig");
+  details.auto_remove = host.boolean("AutoRemove");
+  details.restart.name = host.object("RestartPolicy").text("Name");
+  details.restart.most = static_cast<int>(host.object("RestartPolicy").number("MaximumRetryCount"));
+  details.restart_count = static_cast<int>(fields.number("RestartCount"));
+  details.limits = limits_of(host);
   return checked(std::move(details), std::move(error));
+}
+
+Result<Usage> decode_usage(const json::value& answer) {
+  Error error;
+  const Fields fields(answer, {}, error);
+  const Fields memory = fields.object("memory_stats");
+  const Fields parts = memory.object("stats");
+  const auto count = [](std::int64_t number) { return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)); };
+  // Of cgroup v1, and of v2.
+  const std::uint64_t files = count(std::max(parts.number("total_inactive_file"), parts.number("inactive_file")));
+  const std::uint64_t used = count(memory.number("usage"));
+  Usage usage{used - std::min(files, used), count(fields.object("pids_stats").number("current"))};
+  return checked(usage, std::move(error));
 }
 
 Result<std::string> decode_created(const json::value& answer) {

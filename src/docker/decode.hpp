@@ -15,6 +15,7 @@ Result<boost::json::value> parse_json(std::string_view text);
 
 Result<std::vector<Container>> decode_containers(const boost::json::value& answer);
 Result<ContainerDetails> decode_details(const boost::json::value& answer);
+Result<Usage> decode_usage(const boost::json::value& answer);
 Result<std::string> decode_created(const boost::json::value& answer);  // the id
 Result<EngineInfo> decode_info(const boost::json::value& answer);      // all but api_version
 Result<std::vector<SwarmService>> decode_services(const boost::json::value& answer);

@@ -226,6 +226,32 @@ TEST(Decode, ReadsDetails) {
   EXPECT_FALSE(decode(decode_details, R"({"Id":"x","State":{"OOMKilled":0}})"));
 }
 
+TEST(Decode, ReadsWhatBoundsAContainerAndWhatItUses) {
+  const auto details = decode(decode_details, R"({"Id":"c1","RestartCount":2,
+    "HostConfig":{"NanoCpus":500000000,"Memory":64,"MemorySwap":-1,"PidsLimit":null,"AutoRemove":true,
+                  "RestartPolicy":{"Name":"on-failure","MaximumRetryCount":3}},
+    "State":{"FinishedAt":"2026-11-22T10:00:00Z","Health":{"Status":"starting"}}})");
+  ASSERT_TRUE(details) << details.error().message;
+  Limits limits;
+  limits.nano_cpus = 500'000'000;
+  limits.memory = 64;
+  limits.memory_swap = -1;
+  EXPECT_EQ(details->limits, limits);
+  EXPECT_EQ(encode(limits), R"({"NanoCpus":500000000,"Memory":64,"MemorySwap":-1})");
+  EXPECT_EQ(details->restart.name, "on-failure");
+  EXPECT_EQ(details->restart.most, 3);
+  EXPECT_EQ(details->restart_count, 2);
+  EXPECT_EQ(details->health, "starting");
+  EXPECT_TRUE(details->auto_remove);
+  const auto usage = decode(decode_usage, R"({"pids_stats":{"current":3},
+    "memory_stats":{"usage":1000,"stats":{"inactive_file":300}}})");
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->memory, 700U);
+  EXPECT_EQ(usage->pids, 3U);
+  EXPECT_EQ(decode(decode_usage, R"({"memory_stats":{"usage":1,"stats":{"total_inactive_file":9}}})")->memory, 0U);
+  EXPECT_FALSE(decode(decode_usage, R"({"memory_stats":5})"));
+}
+
 TEST(Decode, ReadsEvents) {
   const auto event = decode(decode_event, R"({"status":"start","Type":"container","Action":"start",
     "Actor":{"ID":"c1","Attributes":{"name":"web"}},"time":1763800000,"timeNano":1763800000123456789})");

@@ -74,4 +74,18 @@ std::string encode(const ContainerSpec& spec) {
   return json::serialize(body);
 }
 
+std::string encode(const Limits& limits) {
+  json::object body;
+  const auto put = [&](std::string_view key, std::int64_t value) {
+    if (value != 0) body[key] = value;
+  };
+  put("NanoCpus", limits.nano_cpus);
+  put("CpuPeriod", limits.cpu_period);
+  put("CpuQuota", limits.cpu_quota);
+  put("Memory", limits.memory);
+  put("MemorySwap", limits.memory_swap);
+  if (limits.pids) body["PidsLimit"] = *limits.pids;
+  return json::serialize(body);
+}
+
 }  // namespace entropy::docker

@@ -26,4 +26,7 @@ std::string pull_target(std::string_view reference);
 // The body of POST /containers/create.
 std::string encode(const ContainerSpec& spec);
 
+// The body of POST /containers/{id}/update.
+std::string encode(const Limits& limits);
+
 }  // namespace entropy::docker

@@ -45,6 +45,22 @@ struct Container {
   bool operator==(const Container&) const = default;
 };
 
+// What bounds a container, in an engine's own words. In an update 0 and none mean: as it is.
+struct Limits {
+  std::int64_t nano_cpus = 0;        // of a CPU's time; the engine allows either this or a quota
+  std::int64_t cpu_period = 0;       // in microseconds
+  std::int64_t cpu_quota = 0;        // in microseconds of each period; -1: no limit
+  std::int64_t memory = 0;           // bytes
+  std::int64_t memory_swap = 0;      // memory and swap; -1: no limit
+  std::optional<std::int64_t> pids;  // 0 or less: no limit
+  bool operator==(const Limits&) const = default;
+};
+
+struct RestartPolicy {
+  std::string name;  // no, always, unless-stopped, on-failure; empty: no
+  int most = 0;      // of on-failure: so many times; 0: without end
+};
+
 // The part of GET /containers/{id}/json that the list does not have.
 struct ContainerDetails {
   Container container;
@@ -52,6 +68,18 @@ struct ContainerDetails {
   int pid = 0;             // in the engine's host; 0 when not running
   int exit_code = 0;
   bool oom_killed = false;
+  std::string finished_at = {};  // of its latest end
+  std::string health = {};       // starting, healthy, unhealthy; empty: it has no HEALTHCHECK
+  bool auto_remove = false;
+  RestartPolicy restart = {};
+  int restart_count = 0;
+  Limits limits = {};
+};
+
+// What a container uses now, from GET /containers/{id}/stats.
+struct Usage {
+  std::uint64_t memory = 0;  // bytes, without the files that the kernel would give up first
+  std::uint64_t pids = 0;
 };
 
 // What to create. All of it is passed on as it is; defaults are the engine's.
@@ -149,8 +177,15 @@ class Engine {
   // SIGTERM, and SIGKILL after `grace`. Stopping what is stopped succeeds.
   virtual Task<> stop_container(std::string id, Duration grace) = 0;
   virtual Task<> kill_container(std::string id, std::string signal) = 0;
-  // Kills it if it runs. ErrorCode::not_found when it is gone already; a removal under way counts as done.
-  virtual Task<> remove_container(std::string id) = 0;
+  virtual Task<> restart_container(std::string id, Duration grace) = 0;
+  // ErrorCode::conflict where it is paused already, or not.
+  virtual Task<> pause_container(std::string id) = 0;
+  virtual Task<> unpause_container(std::string id) = 0;
+  virtual Task<> update_container(std::string id, Limits limits) = 0;
+  virtual Task<Usage> container_usage(std::string id) = 0;
+  // Kills it if it runs. ErrorCode::not_found when it is gone already; a removal under way counts as done. Volumes that
+  // have no name go with it where `volumes` says so.
+  virtual Task<> remove_container(std::string id, bool volumes = false) = 0;
   // Standard output and error, `tail` last lines (0: all); with `follow` until the container ends. `sink` returns
   // false to stop.
   virtual Task<> logs(std::string id, bool follow, std::size_t tail, std::function<bool(std::string_view)> sink) = 0;

@@ -34,7 +34,12 @@ class HttpEngine final : public Engine {
   Task<> start_container(std::string id) override;
   Task<> stop_container(std::string id, Duration grace) override;
   Task<> kill_container(std::string id, std::string signal) override;
-  Task<> remove_container(std::string id) override;
+  Task<> restart_container(std::string id, Duration grace) override;
+  Task<> pause_container(std::string id) override;
+  Task<> unpause_container(std::string id) override;
+  Task<> update_container(std::string id, Limits limits) override;
+  Task<Usage> container_usage(std::string id) override;
+  Task<> remove_container(std::string id, bool volumes) override;
   Task<> logs(std::string id, bool follow, std::size_t tail, std::function<bool(std::string_view)> sink) override;
   Task<std::unique_ptr<AttachStream>> attach(std::string id) override;
   Task<bool> has_image(std::string reference) override;
@@ -120,8 +125,29 @@ Task<> HttpEngine::kill_container(std::string id, std::string signal) {
   return act(request("POST", with_query(container_target(id, "/kill"), {{"signal", signal}})));
 }
 
-Task<> HttpEngine::remove_container(std::string id) {
-  auto removed = co_await act(request("DELETE", with_query(container_target(id, ""), {{"force", "1"}})));
+Task<> HttpEngine::restart_container(std::string id, Duration grace) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(grace).count();
+  std::string target = with_query(container_target(id, "/restart"), {{"t", std::to_string(seconds)}});
+  return act(request("POST", std::move(target)), client_.options().call_timeout + grace);
+}
+
+Task<> HttpEngine::pause_container(std::string id) { return act(request("POST", container_target(id, "/pause"))); }
+Task<> HttpEngine::unpause_container(std::string id) { return act(request("POST", container_target(id, "/unpause"))); }
+
+Task<> HttpEngine::update_container(std::string id, Limits limits) {
+  return act(request("POST", container_target(id, "/update"), encode(limits)));
+}
+
+Task<Usage> HttpEngine::container_usage(std::string id) {
+  auto answer =
+      co_await ask(request("GET", with_query(container_target(id, "/stats"), {{"stream", "0"}, {"one-shot", "1"}})));
+  if (!answer) co_return fail(std::move(answer.error()));
+  co_return told(decode_usage(*answer));
+}
+
+Task<> HttpEngine::remove_container(std::string id, bool volumes) {
+  auto removed = co_await act(
+      request("DELETE", with_query(container_target(id, ""), {{"force", "1"}, {"v", volumes ? "1" : "0"}})));
   const bool under_way = !removed && removed.error().code == ErrorCode::conflict &&
                          removed.error().message.find("already in progress") != std::string::npos;
   if (under_way) co_return Result<>();

@@ -25,9 +25,10 @@ struct Kind {
   std::vector<std::string> aliases;
   std::string description;
   std::vector<Parameter> parameters;
-  Result<Failure> (*parse)(const Params& params) = nullptr;
+  Result<Failure> (*parse)(const Params& params) = nullptr;  // none: it is not a failure of the network
 };
 
+// Those of the network, which injectors make. All that a policy may have: failure/container.hpp.
 const std::vector<Kind>& catalogue();
 
 // The row for a name or alias; the error says the nearest name.

@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::failure {
 namespace {
@@ -141,6 +141,48 @@ TEST(Failure, TheCatalogueShowsDefaults) {
   ASSERT_TRUE(kind);
   EXPECT_EQ((*kind)->parameters[1].name, "delay");
   EXPECT_EQ((*kind)->parameters[1].default_value, "10ms");
+}
+
+std::string container_message(std::string_view name, const Params& params) {
+  const auto failure = parse_container(name, params);
+  return failure ? "accepted" : failure.error().message;
+}
+
+TEST(ContainerFailure, PrintsWhatItReads) {
+  const std::vector<std::pair<std::string, Params>> cases = {{"kill", {{"signal", "SIGHUP"}}},
+                                                             {"stop", {{"grace", "3s"}}},
+                                                             {"restart", {}},
+                                                             {"pause", {}},
+                                                             {"remove", {{"force", "true"}}},
+                                                             {"remove", {{"force", "true"}, {"volumes", "true"}}},
+                                                             {"cpu", {{"limit", "0.25"}}},
+                                                             {"memory", {{"limit", "64MiB"}, {"force", "true"}}},
+                                                             {"pids", {{"limit", "20"}}}};
+  for (const auto& [name, params] : cases) {
+    const auto value = parse_container(name, params);
+    ASSERT_TRUE(value) << name << ": " << value.error().message;
+    EXPECT_EQ(print(*value), params);
+    EXPECT_TRUE(is_of_container(name));
+  }
+  for (const auto* text : {"9", "kill", "SIGKILL", "sigkill"})
+    EXPECT_EQ(std::get<Kill>(*parse_container("kill", {{"signal", text}})).signal.text, "SIGKILL");
+  EXPECT_FALSE(is_of_container("latency"));
+  EXPECT_EQ(every_kind().size(), catalogue().size() + 8);
+}
+
+TEST(ContainerFailure, SaysWhatIsWrongAndTheWayOut) {
+  EXPECT_THAT(container_message("kill", {{"signal", "SIGKLL"}}), HasSubstr("did you mean \"SIGKILL\"?"));
+  EXPECT_THAT(container_message("kill", {{"signal", "STOP"}}), HasSubstr("use the failure pause"));
+  EXPECT_THAT(container_message("remove", {}), HasSubstr("gone for good"));
+  EXPECT_THAT(container_message("remove", {{"force", "false"}}), HasSubstr("can't be undone"));
+  EXPECT_THAT(container_message("remove", {{"force", "yes"}}), HasSubstr("neither true nor false"));
+  EXPECT_THAT(container_message("cpu", {{"limit", "half"}}), HasSubstr("as in 0.2"));
+  EXPECT_THAT(container_message("cpu", {{"limit", "0"}}), HasSubstr("at least 0.01"));
+  EXPECT_THAT(container_message("memory", {{"limit", "1MiB"}}), HasSubstr("at least 6MiB"));
+  EXPECT_THAT(container_message("pids", {{"limit", "0"}}), HasSubstr("at least 1"));
+  EXPECT_THAT(container_message("stop", {{"grace", "1h"}}), HasSubstr("at most 10m"));
+  EXPECT_THAT(container_message("pause", {{"for", "1s"}}), HasSubstr("has no parameter"));
+  EXPECT_THAT(find_any_kind("puase").error().message, HasSubstr("did you mean \"pause\"?"));
 }
 
 }  // namespace

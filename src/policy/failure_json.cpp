@@ -43,6 +43,8 @@ Result<> flatten(failure::Params& params, const std::string& name, const json::v
 json::value param_value(const failure::Parameter& parameter, const std::string& text) {
   if (parameter.type == "integer") return *parse_unsigned(text);
   if (parameter.type == "percent") return parse_percent(text)->value;
+  if (parameter.type == "cpus") return failure::Value<failure::Cpus>::read(text)->number;
+  if (parameter.type == "boolean") return text == "true";
   if (parameter.type == "list of port") {
     if (const auto port = parse_unsigned(text)) return *port;
   }
@@ -57,6 +59,22 @@ json::value& place_of(json::object& object, std::string_view path) {
   return place_of(here.get_object(), path.substr(dot + 1));
 }
 
+json::object to_object(const failure::Kind& kind, const failure::Params& params) {
+  json::object object;
+  for (const auto& [key, text] : params) {
+    const auto parameter = std::ranges::find(kind.parameters, key, &failure::Parameter::name);
+    json::value& place = place_of(object, key);
+    json::value value = param_value(*parameter, text);
+    if (!parameter->list) {
+      place = std::move(value);
+    } else {
+      if (!place.is_array()) place.emplace_array();
+      place.get_array().push_back(std::move(value));
+    }
+  }
+  return object;
+}
+
 }  // namespace
 
 Result<std::string> scalar_text(const json::value& value) {
@@ -64,6 +82,7 @@ Result<std::string> scalar_text(const json::value& value) {
   if (const auto* number = value.if_int64()) return concat(*number);
   if (const auto* number = value.if_uint64()) return concat(*number);
   if (const auto* number = value.if_double()) return to_string(*number);
+  if (const auto* boolean = value.if_bool()) return std::string(*boolean ? "true" : "false");
   return fail(ErrorCode::invalid, concat(json::serialize(value).substr(0, 80), " is neither text nor a number"));
 }
 
@@ -78,20 +97,11 @@ Result<failure::Params> params_from_json(const json::value& value) {
 }
 
 json::object params_to_json(const failure::Failure& failure) {
-  const failure::Kind& kind = **failure::find_kind(failure::name_of(failure));
-  json::object object;
-  for (const auto& [key, text] : failure::print(failure)) {
-    const auto parameter = std::ranges::find(kind.parameters, key, &failure::Parameter::name);
-    json::value& place = place_of(object, key);
-    json::value value = param_value(*parameter, text);
-    if (!parameter->list) {
-      place = std::move(value);
-    } else {
-      if (!place.is_array()) place.emplace_array();
-      place.get_array().push_back(std::move(value));
-    }
-  }
-  return object;
+  return to_object(**failure::find_kind(failure::name_of(failure)), failure::print(failure));
+}
+
+json::object params_to_json(const failure::ContainerFailure& failure) {
+  return to_object(**failure::find_any_kind(failure::name_of(failure)), failure::print(failure));
 }
 
 Result<> check_peers(const failure::Failure& failure) {

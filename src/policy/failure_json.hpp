@@ -3,15 +3,16 @@
 
 #include <boost/json.hpp>
 
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::policy {
 
 // {"delay": "250ms", "peers": ["db", "10.0.0.3"], "model": {"markov": {"p13": 1}}}; null for none.
 Result<failure::Params> params_from_json(const boost::json::value& value);
 boost::json::object params_to_json(const failure::Failure& failure);
+boost::json::object params_to_json(const failure::ContainerFailure& failure);
 
-// Text, or a number as the text that means the same.
+// Text, or a number or boolean as the text that means the same.
 Result<std::string> scalar_text(const boost::json::value& value);
 
 // The selectors among `peers` and `exclude`, which only a policy can read; the error's field is "<failure>.peers".

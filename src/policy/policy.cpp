@@ -12,8 +12,11 @@ std::vector<std::string> failure_names(const Policy& policy) {
   if (policy.custom) return {policy.custom->name};
   std::vector<std::string> names;
   for (const auto& each : policy.failures) names.emplace_back(failure::name_of(each));
+  for (const auto& each : policy.container_failures) names.emplace_back(failure::name_of(each));
   return names;
 }
+
+bool is_instant(const Policy& policy) { return std::ranges::any_of(policy.container_failures, failure::is_instant); }
 
 Result<> check_name(std::string_view name) {
   const auto alphanumeric = [](char c) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "failure/container.hpp"
 #include "failure/failure.hpp"
 #include "policy/pick.hpp"
 #include "policy/schedule.hpp"
@@ -29,7 +30,9 @@ struct Policy {
   std::string description;
   std::map<std::string, std::string> labels;  // for those who made it: whose it is, what it is for
   Selector selector;
-  std::vector<failure::Failure> failures;  // act together; at least one, or none with `custom`
+  // These act together: at least one, or none with `custom`.
+  std::vector<failure::Failure> failures;                     // of the network, by injectors
+  std::vector<failure::ContainerFailure> container_failures;  // of the container itself, by the service
   std::optional<CustomFailure> custom = std::nullopt;
   Schedule schedule;
   Pick pick;
@@ -48,6 +51,9 @@ struct Record {
 
 // What goes wrong, by name.
 std::vector<std::string> failure_names(const Policy& policy);
+
+// Whether its failures are over at once: its windows have a beginning and nothing else.
+bool is_instant(const Policy& policy);
 
 // [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 63 characters.
 Result<> check_name(std::string_view name);

@@ -77,30 +77,42 @@ Result<Duration> parse_positive(std::string_view text, BareNumber bare) {
   return duration;
 }
 
-void read_failure(Reader& reader, std::vector<failure::Failure>& failures, std::string_view name,
-                  const json::value& value) {
-  const auto params = params_from_json(value);
-  if (!params) return reader.refuse(concat("failure.", name), params.error());
-  auto parsed = failure::parse(name, *params);
-  if (!parsed) return reader.refuse("failure", parsed.error());
-  if (const auto checked = check_peers(*parsed); !checked) return reader.refuse("failure", checked.error());
+// Unless one of the name is there already.
+template <class F>
+void add_failure(Reader& reader, std::vector<F>& failures, std::string_view name, F failure) {
   for (const auto& other : failures) {
-    if (failure::name_of(other) == failure::name_of(*parsed)) {
+    if (failure::name_of(other) == failure::name_of(failure)) {
       return reader.refuse(concat("failure.", name), concat(failure::name_of(other), " is given twice"));
     }
   }
-  failures.push_back(std::move(*parsed));
+  failures.push_back(std::move(failure));
+}
+
+void read_failure(Reader& reader, Policy& policy, std::string_view name, const json::value& value) {
+  const auto known = failure::find_any_kind(name);
+  if (!known) return reader.refuse("failure", known.error());
+  const auto params = params_from_json(value);
+  if (!params) return reader.refuse(concat("failure.", name), params.error());
+  if (failure::is_of_container(name)) {
+    auto parsed = failure::parse_container(name, *params);
+    if (!parsed) return reader.refuse("failure", parsed.error());
+    return add_failure(reader, policy.container_failures, name, std::move(*parsed));
+  }
+  auto parsed = failure::parse(name, *params);
+  if (!parsed) return reader.refuse("failure", parsed.error());
+  if (const auto checked = check_peers(*parsed); !checked) return reader.refuse("failure", checked.error());
+  add_failure(reader, policy.failures, name, std::move(*parsed));
 }
 
 void read_failures(Reader& reader, Policy& policy, const json::value& value) {
   if (const auto* name = value.if_string()) {
-    return read_failure(reader, policy.failures, *name, nullptr);
+    return read_failure(reader, policy, *name, nullptr);
   }
   const auto* object = value.if_object();
   if (object == nullptr || object->empty()) {
     return reader.refuse("failure", "names a failure, as in {\"latency\": {\"delay\": \"250ms\"}}");
   }
-  for (const auto& [name, params] : *object) read_failure(reader, policy.failures, name, params);
+  for (const auto& [name, params] : *object) read_failure(reader, policy, name, params);
 }
 
 void read_seed(Reader& reader, Draft& draft, const json::value& value) {
@@ -212,6 +224,31 @@ void check_custom_windows(Reader& reader, const Schedule& schedule) {
                 concat("windows of ", to_string(*window), " are too short for a custom image: give 2s or more"));
 }
 
+// What one container can suffer at a time, and in windows of which length.
+void check_container_failures(Reader& reader, const Policy& policy) {
+  constexpr Duration shortest = std::chrono::seconds(1);
+  const auto& failures = policy.container_failures;
+  if (failures.empty()) return;
+  if (std::ranges::count_if(failures, failure::takes_down) > 1) {
+    reader.refuse("failure",
+                  "has more than one of kill, stop, restart, pause and remove: give each a policy of its own");
+  }
+  if (is_instant(policy)) {
+    const auto name = failure_names(policy).back();
+    if (failures.size() + policy.failures.size() > 1) {
+      reader.refuse("failure", concat(name, " is over at once: give what lasts a policy of its own"));
+    }
+    if (policy.schedule.duration) {
+      reader.refuse("duration", concat(name, " is over at once: leave duration out (frequency says how often)"));
+    }
+  }
+  const auto window = policy.schedule.duration ? policy.schedule.duration : policy.schedule.frequency;
+  if (window && *window < shortest) {
+    reader.refuse(policy.schedule.duration ? "duration" : "frequency",
+                  concat("windows of ", to_string(*window), " are too short for a container: give 1s or more"));
+  }
+}
+
 void check_whole(Reader& reader, const json::object& object, const Policy& policy) {
   if (object.contains("name")) {
     const auto name = check_name(policy.name);
@@ -223,11 +260,13 @@ void check_whole(Reader& reader, const json::object& object, const Policy& polic
   if (!object.contains("failure")) reader.refuse("failure", "is missing: what shall go wrong, as in \"partition\"");
   check_schedule(reader, policy.schedule);
   if (policy.custom) check_custom_windows(reader, policy.schedule);
+  check_container_failures(reader, policy);
 }
 
-json::object failures_json(const std::vector<failure::Failure>& failures) {
+json::object failures_json(const Policy& policy) {
   json::object object;
-  for (const auto& each : failures) object[failure::name_of(each)] = params_to_json(each);
+  for (const auto& each : policy.failures) object[failure::name_of(each)] = params_to_json(each);
+  for (const auto& each : policy.container_failures) object[failure::name_of(each)] = params_to_json(each);
   return object;
 }
 
@@ -276,7 +315,7 @@ json::object to_json(const Policy& policy) {
     object["labels"] = std::move(labels);
   }
   object["selector"] = policy.selector.text();
-  object["failure"] = policy.custom ? custom_failure_json(*policy.custom) : failures_json(policy.failures);
+  object["failure"] = policy.custom ? custom_failure_json(*policy.custom) : failures_json(policy);
   if (policy.custom) object["image"] = policy.custom->image;
   if (schedule.frequency) object["frequency"] = to_string(*schedule.frequency);
   if (schedule.duration) object["duration"] = to_string(*schedule.duration);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "failure/catalogue.hpp"
+#include "failure/container.hpp"
 #include "policy/policy_file.hpp"
 
 namespace entropy::policy {
@@ -39,6 +39,7 @@ json::object parameter_schema(const failure::Parameter& parameter) {
                                   json::object{{"type", "string"}, {"format", "ipv4"}},
                                   json::object{{"type", "string"}, {"format", "ipv6"}}}}};
   }
+  if (parameter.type == "boolean") return {{"type", "boolean"}};
   if (parameter.type.contains('|')) {
     json::array words;
     for (const auto word : split(parameter.type, '|')) words.emplace_back(word);
@@ -86,7 +87,7 @@ json::object parameters_schema(const failure::Kind& kind) {
 json::object failure_schema() {
   json::array bare;
   json::object by_name;
-  for (const auto& kind : failure::catalogue()) {
+  for (const auto& kind : failure::every_kind()) {
     std::vector<std::string> names = kind.aliases;
     names.insert(names.begin(), kind.name);
     for (const auto& name : names) {

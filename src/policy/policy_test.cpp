@@ -132,6 +132,29 @@ TEST(PolicyJson, ListsAreArraysAndModelsAreObjects) {
               HasSubstr("loss has no parameter \"model.gilbert.p\""));
 }
 
+TEST(PolicyJson, FailuresOfTheContainerReadBack) {
+  for (
+      const auto* text :
+      {R"({"name": "k", "selector": "a", "failure": "kill", "frequency": "1m"})",
+       R"({"name": "r", "selector": "a", "failure": {"remove": {"force": true}}})",
+       R"({"name": "c", "selector": "a", "failure": {"cpu": {"limit": 0.2}, "pids": {"limit": 5}, "partition": null}})"}) {
+    const auto draft = draft_from_json(*parse_json(text));
+    ASSERT_TRUE(draft) << draft.error().message;
+    const auto again = draft_from_json(to_json(draft->policy));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->policy.container_failures, draft->policy.container_failures);
+    EXPECT_EQ(to_json(again->policy), to_json(draft->policy));
+  }
+  const auto message = [](std::string_view more) {
+    const auto draft = draft_from_json(*parse_json(concat(R"({"selector": "a", "failure": )", more, "}")));
+    return draft ? "accepted" : draft.error().message;
+  };
+  EXPECT_THAT(message(R"("kill", "duration": "5s", "frequency": "9s")"), HasSubstr("kill is over at once"));
+  EXPECT_THAT(message(R"({"kill": null, "partition": null})"), HasSubstr("a policy of its own"));
+  EXPECT_THAT(message(R"({"stop": null, "pause": null})"), HasSubstr("more than one of kill, stop"));
+  EXPECT_THAT(message(R"("pause", "frequency": "500ms")"), HasSubstr("too short for a container"));
+}
+
 TEST(ParseJson, IsStrict) {
   EXPECT_THAT(error_of(R"({"selector": "a", "selector": "b"})"), HasSubstr("given twice"));
   EXPECT_THAT(error_of("{\n  \"a\": x}"), HasSubstr("line 2, column 8"));

@@ -7,7 +7,7 @@
 namespace entropy::store {
 namespace {
 
-constexpr int schema_version = 3;
+constexpr int schema_version = 4;
 constexpr const char* schema = R"(
   CREATE TABLE policy (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -32,6 +32,13 @@ constexpr const char* migrations[] = {"ALTER TABLE fault ADD COLUMN measured TEX
     id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, caller TEXT NOT NULL, origin TEXT NOT NULL,
     method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL);
   CREATE INDEX audit_time ON audit (time);
+)",
+                                      R"(
+  CREATE TABLE act (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    endpoint TEXT NOT NULL, container TEXT NOT NULL, name TEXT NOT NULL, policy TEXT NOT NULL, target TEXT NOT NULL,
+    failure TEXT NOT NULL, window INTEGER NOT NULL, planned_start INTEGER NOT NULL, planned_end INTEGER,
+    state INTEGER NOT NULL, former TEXT NOT NULL, done INTEGER);
 )"};
 constexpr int first_version = 2;
 static_assert(std::size(migrations) == schema_version - 1);

@@ -15,6 +15,19 @@ namespace entropy::store {
 
 inline std::int64_t to_column(Time time) { return time.time_since_epoch().count(); }
 
+inline void bind_time(SQLite::Statement& statement, const char* name, const std::optional<Time>& time) {
+  if (time) {
+    statement.bind(name, to_column(*time));
+  } else {
+    statement.bind(name);
+  }
+}
+
+inline std::optional<Time> time_column(SQLite::Column column) {
+  if (column.isNull()) return std::nullopt;
+  return Time(Duration(column.getInt64()));
+}
+
 class Store::Database {
  public:
   // A damaged file, or one of a newer version, is refused before anything is written.

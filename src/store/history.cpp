@@ -4,19 +4,6 @@
 namespace entropy::store {
 namespace {
 
-void bind_time(SQLite::Statement& statement, const char* name, const std::optional<Time>& time) {
-  if (time) {
-    statement.bind(name, to_column(*time));
-  } else {
-    statement.bind(name);
-  }
-}
-
-std::optional<Time> time_column(SQLite::Column column) {
-  if (column.isNull()) return std::nullopt;
-  return Time(Duration(column.getInt64()));
-}
-
 void bind_fault(SQLite::Statement& statement, const FaultRecord& record) {
   statement.bind(":policy", record.policy);
   statement.bind(":target", record.target);

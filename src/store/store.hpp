@@ -1,5 +1,5 @@
-// What must survive the service: policies, the halt, the manager's identity, the history of faults. SQLite in WAL mode,
-// synchronous=FULL: what a call has acknowledged is on the disk.
+// What must survive the service: policies, the halt, the manager's identity, acts under way, the history of faults.
+// SQLite in WAL mode, synchronous=FULL: what a call has acknowledged is on the disk.
 //
 // Calls run on the caller's thread (a commit takes some 0.2 ms; the manager's loop can afford that). An Error names the
 // file. ErrorCode::unavailable: disk full, locked or I/O error; the store is as it was before the call.
@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "policy/policy.hpp"
+#include "store/act_record.hpp"
 #include "store/audit_record.hpp"
 #include "store/fault_record.hpp"
 
@@ -66,6 +67,12 @@ class Store {
   Result<> end_audit(std::uint64_t id, std::string_view path, unsigned status);
   // Newest first.
   Result<std::vector<AuditRecord>> audit(const AuditQuery& query);
+
+  // What the service does to containers itself. `put_act` writes the row with the record's id; with 0 a new one, whose
+  // id it answers.
+  Result<std::vector<ActRecord>> acts();
+  Result<std::uint64_t> put_act(const ActRecord& record);
+  Result<> remove_act(std::uint64_t id);
 
  private:
   class Database;

@@ -244,5 +244,25 @@ TEST_F(StoreFile, RefusesADamagedDatabaseUntouched) {
   EXPECT_TRUE(Store::open(path()));
 }
 
+TEST(Store, KeepsActsUntilTheyAreRemoved) {
+  auto store = *Store::open(":memory:");
+  ActRecord act;
+  act.endpoint = "e";
+  act.container = "c1";
+  act.policy = "p";
+  act.failure = "{}";
+  act.planned_start = Time(Duration(5));
+  act.former = "{}";
+  act.id = *store->put_act(act);
+  EXPECT_EQ(store->acts(), std::vector{act});
+  act.state = ActState::held;
+  act.done = Time(Duration(7));
+  act.planned_end = Time(Duration(9));
+  EXPECT_EQ(store->put_act(act), act.id);
+  EXPECT_EQ(store->acts(), std::vector{act});
+  ASSERT_TRUE(store->remove_act(act.id));
+  EXPECT_TRUE(store->acts()->empty());
+}
+
 }  // namespace
 }  // namespace entropy::store

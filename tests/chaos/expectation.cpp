@@ -74,7 +74,7 @@ using Wanted = std::map<std::string, std::pair<const policy::Record*, std::vecto
 Wanted wanted_in(const Namespace& each, const Intent& intent, Time now) {
   Wanted wanted;
   for (const auto& record : intent.policies) {
-    if (!runs(record, now)) continue;
+    if (!runs(record, now) || record.policy.failures.empty()) continue;
     for (const auto* it : each.members) {
       if (!matches(record, *it)) continue;
       wanted[record.policy.name].first = &record;
@@ -150,9 +150,25 @@ std::string deviation(World& world, const Intent& intent) {
   return {};
 }
 
+// What is done to containers is said to hold on no more of them than show it.
+std::string overstatement(World& world, const control::PolicyView& view) {
+  std::size_t harmed = 0;
+  for (const auto& host : world.hosts) {
+    // One that is down anyway shows the same as one that was stopped.
+    for (const auto& [id, it] : host->containers()) harmed += it.harm.size() + (is_up(it) ? 0 : 1);
+  }
+  if (view.status.active <= view.record.policy.container_failures.size() * harmed) return {};
+  return concat("the status of ", view.record.policy.name, " says ", view.status.active, " active; only ", harmed,
+                " containers show anything of it");
+}
+
 std::string untruth(World& world, const Intent& intent, const std::vector<control::PolicyView>& views) {
   for (const auto& view : views) {
     const policy::Record& record = view.record;
+    if (!record.policy.container_failures.empty()) {
+      if (auto text = overstatement(world, view); !text.empty()) return text;
+      continue;
+    }
     std::size_t targets = 0;
     std::size_t holding = 0;
     for (const auto& host : world.hosts) {

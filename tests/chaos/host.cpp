@@ -73,6 +73,7 @@ Result<> Host::start(const std::string& id) {
   ++it->starts;
   it->started_at = concat("2026-01-01T00:00:00.", it->starts, "Z");
   it->container.state = "running";
+  it->harm.erase("stopped");
   tell("container", "start", id);
   if (it->container.labels.contains("entropy.injector")) run_injector(*it);
   return {};
@@ -108,6 +109,7 @@ Result<> Host::die(const std::string& id) {
   if (!is_up(*it)) return {};
   bury(*it);
   it->container.state = "exited";
+  it->harm.erase("paused");
   tell("container", "die", id);
   if (it->auto_remove) agenda_.after(dice_.between(1ms, 200ms), [this, id] { (void)remove(id); });
   return {};
@@ -143,8 +145,44 @@ void Host::pause(const std::string& id, bool paused) {
   HostContainer& it = containers_.at(id);
   if (!is_up(it)) return;
   it.container.state = paused ? "paused" : "running";
+  it.harm.erase("paused");
   tell("container", paused ? "pause" : "unpause", id);
   if (it.process) it.process->freeze(paused);
+}
+
+Result<> Host::freeze(const std::string& id, bool frozen) {
+  HostContainer* it = find(id);
+  if (it == nullptr) return no_such(id);
+  if (it->container.state != (frozen ? "running" : "paused"))
+    return fail(ErrorCode::conflict, concat(id, frozen ? " can't be paused" : " is not paused"));
+  pause(id, frozen);
+  if (frozen) it->harm.insert("paused");
+  return {};
+}
+
+Result<> Host::stop(const std::string& id) {
+  HostContainer* it = find(id);
+  if (it == nullptr) return no_such(id);
+  const bool was_up = is_up(*it);
+  const auto died = die(id);
+  if (was_up && (it = find(id)) != nullptr) it->harm.insert("stopped");
+  return died;
+}
+
+Result<> Host::update(const std::string& id, const docker::Limits& limits) {
+  HostContainer* it = find(id);
+  if (it == nullptr) return no_such(id);
+  if (limits.cpu_quota != 0) it->limits.cpu_quota = limits.cpu_quota;
+  if (limits.cpu_period != 0) it->limits.cpu_period = limits.cpu_period;
+  if (limits.pids) it->limits.pids = limits.pids;
+  const bool limited = it->limits.cpu_quota > 0 || it->limits.pids.value_or(0) > 0;
+  if (limited) {
+    it->harm.insert("limited");
+  } else {
+    it->harm.erase("limited");
+  }
+  tell("container", "update", id);
+  return {};
 }
 
 void Host::rename(const std::string& id, std::string name) {
@@ -244,6 +282,7 @@ void Host::restart(Duration during) {
     if (!is_up(it)) continue;
     bury(it);
     it.container.state = "exited";
+    it.harm.erase("paused");
   }
   break_down(during);
   std::erase_if(containers_, [](const auto& entry) {

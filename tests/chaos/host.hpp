@@ -38,6 +38,9 @@ struct HostContainer {
   bool auto_remove = false;
   std::string started_at;
   int starts = 0;
+  docker::Limits limits;
+  // What a manager has done to it and nobody has undone: paused, stopped, limited.
+  std::set<std::string> harm;
   std::string network_namespace;  // of its latest start
   std::string input;              // that waits for the first start
   std::unique_ptr<InjectorProcess> process;
@@ -59,6 +62,10 @@ class Host {
   Result<> die(const std::string& id);  // SIGKILL; it is removed if it was made so
   Result<> remove(const std::string& id);
   void pause(const std::string& id, bool paused);
+  // What managers ask for, and what the host remembers of it.
+  Result<> freeze(const std::string& id, bool frozen);
+  Result<> stop(const std::string& id);
+  Result<> update(const std::string& id, const docker::Limits& limits);
   void rename(const std::string& id, std::string name);
   void connect(const std::string& id, const std::string& network, bool connected);
   void input(const std::string& id, const std::string& bytes);

@@ -140,7 +140,11 @@ docker::Task<docker::ContainerDetails> HostClient::inspect_container(std::string
   return call<docker::ContainerDetails>([host = &host_, id]() -> Result<docker::ContainerDetails> {
     const HostContainer* it = host->find(id);
     if (it == nullptr) return fail(ErrorCode::not_found, concat("No such container: ", id));
-    return docker::ContainerDetails{it->container, it->started_at};
+    docker::ContainerDetails details;
+    details.container = it->container;
+    details.started_at = it->started_at;
+    details.limits = it->limits;
+    return details;
   });
 }
 
@@ -156,14 +160,37 @@ docker::Task<> HostClient::start_container(std::string id) {
 }
 
 docker::Task<> HostClient::stop_container(std::string id, Duration) {
-  return call<void>([host = &host_, id] { return host->die(id); });
+  return call<void>([host = &host_, id] { return host->stop(id); });
 }
 
 docker::Task<> HostClient::kill_container(std::string id, std::string) {
   return call<void>([host = &host_, id] { return host->die(id); });
 }
 
-docker::Task<> HostClient::remove_container(std::string id) {
+docker::Task<> HostClient::restart_container(std::string id, Duration) {
+  return call<void>([host = &host_, id] {
+    (void)host->die(id);
+    return host->start(id);
+  });
+}
+
+docker::Task<> HostClient::pause_container(std::string id) {
+  return call<void>([host = &host_, id] { return host->freeze(id, true); });
+}
+
+docker::Task<> HostClient::unpause_container(std::string id) {
+  return call<void>([host = &host_, id] { return host->freeze(id, false); });
+}
+
+docker::Task<> HostClient::update_container(std::string id, docker::Limits limits) {
+  return call<void>([host = &host_, id, limits] { return host->update(id, limits); });
+}
+
+docker::Task<docker::Usage> HostClient::container_usage(std::string) {
+  return call<docker::Usage>([]() -> Result<docker::Usage> { return docker::Usage{}; });
+}
+
+docker::Task<> HostClient::remove_container(std::string id, bool) {
   return call<void>([host = &host_, id] { return host->remove(id); });
 }
 

@@ -34,7 +34,12 @@ class HostClient final : public docker::Engine {
   docker::Task<> start_container(std::string id) override;
   docker::Task<> stop_container(std::string id, Duration grace) override;
   docker::Task<> kill_container(std::string id, std::string signal) override;
-  docker::Task<> remove_container(std::string id) override;
+  docker::Task<> restart_container(std::string id, Duration grace) override;
+  docker::Task<> pause_container(std::string id) override;
+  docker::Task<> unpause_container(std::string id) override;
+  docker::Task<> update_container(std::string id, docker::Limits limits) override;
+  docker::Task<docker::Usage> container_usage(std::string id) override;
+  docker::Task<> remove_container(std::string id, bool volumes) override;
   docker::Task<> logs(std::string id, bool follow, std::size_t tail,
                       std::function<bool(std::string_view)> sink) override;
   docker::Task<std::unique_ptr<docker::AttachStream>> attach(std::string id) override;

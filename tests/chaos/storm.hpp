@@ -33,6 +33,7 @@ class Storm {
   void blow();
   void calm_down();
   void settle(const std::string& when, Duration within);
+  bool any_stops() const;
   void clear_away();
   void go_until(Duration end);
   void watch();

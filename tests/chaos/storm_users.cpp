@@ -11,9 +11,14 @@ using namespace std::chrono_literals;
 
 const std::vector<std::string> selectors = {"service=a", "service in (a,b)", "service!=a",
                                             "@name=t*",  "@network=net1",    "service=c"};
-const std::vector<std::string> failures = {R"({"latency": {"delay": "50ms"}})", R"("partition")",
+const std::vector<std::string> failures = {R"({"latency": {"delay": "50ms"}})",
+                                           R"("partition")",
                                            R"({"loss": {"percent": 10}})",
-                                           R"({"loss": {"percent": 5}, "latency": {"delay": "5ms"}})"};
+                                           R"({"loss": {"percent": 5}, "latency": {"delay": "5ms"}})",
+                                           R"("pause")",
+                                           R"("stop")",
+                                           R"({"cpu": {"limit": 0.2}, "pids": {"limit": 20}})",
+                                           R"({"pids": {"limit": 10}})"};
 const std::vector<std::string> schedules = {"",
                                             "",
                                             R"(, "frequency": "4s", "duration": "2s")",
@@ -26,11 +31,14 @@ const std::vector<std::string> schedules = {"",
 }  // namespace
 
 policy::Draft Storm::draft(const std::string& name) {
-  const std::string json = concat(R"({"name": ")", name, R"(", "selector": ")", world_.dice.one_of(selectors),
-                                  R"(", "failure": )", world_.dice.one_of(failures), world_.dice.one_of(schedules),
-                                  world_.dice.chance(0.1) ? R"(, "pick": "1")" : "",
-                                  world_.dice.chance(0.1) ? R"(, "state": "stopped")" : "", "}");
-  return *policy::draft_from_json(*policy::parse_json(json));
+  while (true) {
+    const std::string json = concat(R"({"name": ")", name, R"(", "selector": ")", world_.dice.one_of(selectors),
+                                    R"(", "failure": )", world_.dice.one_of(failures), world_.dice.one_of(schedules),
+                                    world_.dice.chance(0.1) ? R"(, "pick": "1")" : "",
+                                    world_.dice.chance(0.1) ? R"(, "state": "stopped")" : "", "}");
+    auto made = policy::draft_from_json(*policy::parse_json(json));
+    if (made) return std::move(*made);  // some windows are too short for a container
+  }
 }
 
 std::string Storm::some_policy() {
@@ -201,6 +209,7 @@ void Storm::compare_policies() {
 void Storm::check_quiet(const std::string& policy, const std::string& why) {
   for (const auto& host : world_.hosts) {
     for (const auto& [id, it] : host->containers()) {
+      if (policy.empty() && !it.harm.empty()) return broken(concat(why, ", but ", id, " is ", *it.harm.begin()));
       if (!it.process) continue;
       if (policy.empty() && !it.process->held().empty()) return broken(concat(why, ", but ", id, " holds something"));
       for (const auto& fault : it.process->holds()) {

@@ -117,6 +117,11 @@ def test_the_documented_engine_calls_are_enough(own_service, container, certific
     doctor = service.cli("doctor", check=False).stdout
     assert re.search(r"ok    backend (netem|userspace) works there", doctor), doctor
     service.cli("rm", name)
+    acts = [("kill", "signal=CONT"), ("restart", "grace=0s"), ("pause", None), ("memory", "limit=512MiB")]
+    for failure, parameter in acts:
+        act = service.create(failure, "test=proxied", *(["-o", parameter] if parameter else []))
+        wait_until(lambda: len([each for each in service.faults("--policy", act) if each["started"]]) == 2, f"{failure} is done")
+        service.cli("rm", act)
     service.stop()
     assert proxy.refused == []
     # An engine that has the image already is not asked to load it; custom images and Swarm have their own tests.

@@ -32,6 +32,7 @@ struct FakeContainer {
   docker::ContainerSpec spec;
   std::string log;
   int exit_code = 0;                                                          // when it dies
+  docker::ContainerDetails more = {};                                         // what only an inspection shows
   std::map<std::tuple<std::string, std::string, std::uint64_t>, Time> since;  // policy, failure, window that hold
 };
 
@@ -56,8 +57,17 @@ class FakeEngine final : public docker::Engine {
   void die(const std::string& id) {
     FakeContainer& it = containers.at(id);
     it.container.state = "exited";
+    it.more.finished_at = concat("2026-01-01T00:00:", 10 + it.starts, "Z");
     if (it.readable) it.readable->notify();
     tell("die", id);
+  }
+  void become_healthy(const std::string& id, const std::string& health = "healthy") {
+    containers.at(id).more.health = health;
+    tell(concat("health_status: ", health), id);
+  }
+  void pause(const std::string& id, bool paused) {
+    containers.at(id).container.state = paused ? "paused" : "running";
+    tell(paused ? "pause" : "unpause", id);
   }
   void destroy(const std::string& id) {
     if (containers.at(id).container.state == "running") die(id);
@@ -109,6 +119,9 @@ class FakeEngine final : public docker::Engine {
   std::map<std::string, Error> refuse;  // operation -> its answer
   Duration creating_takes{0};
   int creations = 0;  // begun
+  std::set<std::string> unanswered;     // operations that are done, but whose answer is lost
+  std::vector<std::string> acts;        // on containers: "pause id1"
+  docker::Usage usage;                  // of every container
 
   docker::Task<> ping() override { co_return check("ping"); }
   docker::Task<docker::EngineInfo> info() override {
@@ -131,7 +144,11 @@ class FakeEngine final : public docker::Engine {
     if (!checked) co_return fail(checked.error());
     for (const auto& [known, it] : containers) {
       if (known != id && it.container.name != id) continue;
-      co_return docker::ContainerDetails{it.container, it.started_at, 0, it.exit_code, false};
+      docker::ContainerDetails details = it.more;
+      details.container = it.container;
+      details.started_at = it.started_at;
+      details.exit_code = it.exit_code;
+      co_return details;
     }
     co_return not_found(id);
   }
@@ -149,18 +166,46 @@ class FakeEngine final : public docker::Engine {
     const auto checked = check("start");
     if (!checked) co_return checked;
     if (!containers.contains(id)) co_return not_found(id);
-    start(id);
+    acts.push_back(concat("start ", id));
+    if (containers.at(id).container.state != "running") start(id);
     co_return Result<>();
   }
   docker::Task<> stop_container(std::string id, Duration) override {
-    if (!containers.contains(id)) co_return not_found(id);
-    die(id);
-    co_return Result<>();
+    co_return act("stop", id, [&] { die(id); });
   }
-  docker::Task<> kill_container(std::string id, std::string) override {
-    co_return co_await stop_container(id, Duration(0));
+  docker::Task<> kill_container(std::string id, std::string signal) override {
+    co_return act(concat("kill ", signal), id, [&] {
+      if (signal == "SIGKILL" || signal == "SIGTERM") die(id);
+    });
   }
-  docker::Task<> remove_container(std::string id) override {
+  docker::Task<> restart_container(std::string id, Duration) override {
+    co_return act("restart", id, [&] { restart(id); });
+  }
+  docker::Task<> pause_container(std::string id) override {
+    if (containers.contains(id) && containers.at(id).container.state == "paused")
+      co_return fail(ErrorCode::conflict, concat(id, " is already paused"));
+    co_return act("pause", id, [&] { pause(id, true); });
+  }
+  docker::Task<> unpause_container(std::string id) override {
+    if (containers.contains(id) && containers.at(id).container.state != "paused")
+      co_return fail(ErrorCode::conflict, concat(id, " is not paused"));
+    co_return act("unpause", id, [&] { pause(id, false); });
+  }
+  docker::Task<> update_container(std::string id, docker::Limits limits) override {
+    co_return act("update", id, [&] {
+      docker::Limits& now = containers.at(id).more.limits;
+      const auto put = [](std::int64_t& value, std::int64_t asked) { value = asked != 0 ? asked : value; };
+      put(now.nano_cpus, limits.nano_cpus);
+      put(now.cpu_period, limits.cpu_period);
+      put(now.cpu_quota, limits.cpu_quota);
+      put(now.memory, limits.memory);
+      put(now.memory_swap, limits.memory_swap);
+      if (limits.pids) now.pids = limits.pids;
+      tell("update", id);
+    });
+  }
+  docker::Task<docker::Usage> container_usage(std::string) override { co_return usage; }
+  docker::Task<> remove_container(std::string id, bool) override {
     const auto checked = check("remove");
     if (!checked) co_return checked;
     if (!containers.contains(id)) co_return not_found(id);
@@ -265,6 +310,17 @@ class FakeEngine final : public docker::Engine {
 
   std::unexpected<Error> not_found(const std::string& id) const {
     return fail(ErrorCode::not_found, concat("no such container: ", id));
+  }
+  template <class Do>
+  Result<> act(const std::string& what, const std::string& id, Do work) {
+    const std::string operation = what.substr(0, what.find(' '));
+    const auto checked = check(operation);
+    if (!checked) return checked;
+    if (!containers.contains(id)) return not_found(id);
+    acts.push_back(concat(what, " ", id));
+    work();
+    if (unanswered.contains(operation)) return fail(ErrorCode::unavailable, "the connection was cut");
+    return {};
   }
   Result<> check(const std::string& operation) {
     if (!broken.empty()) return fail(ErrorCode::unavailable, broken);

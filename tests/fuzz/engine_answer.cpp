@@ -37,6 +37,7 @@ void check(std::string_view input) {
   if (const auto details = docker::decode_details(*answer); understood(details)) check_container(details->container);
   if (const auto id = docker::decode_created(*answer); understood(id)) require(!id->empty());
   understood(docker::decode_info(*answer));
+  understood(docker::decode_usage(*answer));
   understood(docker::decode_image(*answer));
   understood(docker::decode_images(*answer));
   if (const auto event = docker::decode_event(*answer); understood(event) && event->time >= Time{}) {

@@ -1,0 +1,382 @@
+#include "control/container_acts.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/text.hpp"
+#include "control/act_words.hpp"
+#include "control/spawn.hpp"
+#include "policy/policy_json.hpp"
+
+namespace entropy::control {
+namespace {
+
+using namespace std::chrono_literals;
+using store::ActState;
+
+constexpr Duration first_backoff = 1s;
+constexpr Duration longest_backoff = 30s;
+constexpr Duration time_to_die = 10s;       // of a target after a signal: it goes on running if it has not by then
+constexpr Duration time_of_docker = 400ms;  // to start what has ended again, by its restart policy
+
+program::Fault fault_of(const store::ActRecord& record, const failure::ContainerFailure& failure) {
+  return {record.policy,
+          record.target,
+          std::string(failure::name_of(failure)),
+          record.window,
+          record.planned_start,
+          record.planned_end.value_or(policy::never),
+          record.done.value_or(Time{})};
+}
+
+Journal::Source source_of(const store::ActRecord& record) {
+  return {record.endpoint, concat("act ", record.container)};
+}
+
+}  // namespace
+
+Endpoint* ContainerActs::endpoint(const std::string& name) const {
+  const auto found = std::ranges::find_if(context_.endpoints, [&](const auto& each) { return each->name() == name; });
+  return found == context_.endpoints.end() ? nullptr : found->get();
+}
+
+const CachedContainer* ContainerActs::find(const store::ActRecord& record) const {
+  const Endpoint* where = endpoint(record.endpoint);
+  if (where == nullptr) return nullptr;
+  const auto found = where->containers().find(record.container);
+  return found == where->containers().end() ? nullptr : &found->second;
+}
+
+ContainerActs::Act* ContainerActs::find(std::uint64_t id) {
+  const auto found = acts_.find(id);
+  return found == acts_.end() ? nullptr : &found->second;
+}
+
+Result<> ContainerActs::recall() {
+  const auto records = context_.store.acts();
+  if (!records) return fail(records.error());
+  for (const auto& record : *records) {
+    auto failure = read_act_failure(record.failure);
+    if (!failure) return fail(context(concat("a stored act on ", record.name, " is damaged"), failure.error()));
+    Act& act = acts_.emplace(record.id, Act{record, std::move(*failure)}).first->second;
+    if (record.state == ActState::held && record.done) tell_start(act);
+    if (record.state == ActState::intended) act.in_doubt_until = context_.clock.now() + longest_way;
+  }
+  return {};
+}
+
+void ContainerActs::observe(Observed& observed) const {
+  for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act)});
+  for (const auto& due : beginning_) {
+    store::ActRecord record;
+    record.endpoint = due.endpoint;
+    record.container = due.container;
+    record.policy = due.fault.policy;
+    record.target = due.fault.target;
+    record.planned_start = due.fault.planned_start;
+    observed.acts.push_back({std::move(record), due.failure});
+  }
+  observed.act_troubles = troubles_;
+}
+
+bool ContainerActs::is_under_way(const ActPlace& place) const {
+  const auto& [endpoint_name, policy, target, begin] = place;
+  const auto is_it = [&](const auto& entry) {
+    const store::ActRecord& record = entry.second.record;
+    return record.state == ActState::intended && record.endpoint == endpoint_name && record.policy == policy &&
+           record.target == target && record.planned_start == begin;
+  };
+  return std::ranges::any_of(acts_, is_it) || std::ranges::any_of(beginning_, [&](const DueAct& due) {
+           return due.endpoint == endpoint_name && due.fault.policy == policy && due.fault.target == target &&
+                  due.fault.planned_start == begin;
+         });
+}
+
+bool ContainerActs::concerns(const std::string& endpoint_name, const std::string& id) const {
+  return std::ranges::any_of(acts_, [&](const auto& entry) {
+    return entry.second.record.endpoint == endpoint_name && entry.second.record.container == id;
+  });
+}
+
+std::vector<const ContainerActs::Act*> ContainerActs::sharing(const Act& act) const {
+  std::vector<const Act*> others;
+  for (const auto& [id, other] : acts_) {
+    const bool same = place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index();
+    if (same && id != act.record.id && other.record.state != ActState::over) others.push_back(&other);
+  }
+  return others;
+}
+
+docker::Limits ContainerActs::asked_of(const Act& act) const {
+  std::vector<failure::ContainerFailure> failures = {act.failure};
+  for (const auto* other : sharing(act)) failures.push_back(other->failure);
+  return limited(former_from(act.record.former).limits, failures);
+}
+
+bool ContainerActs::is_in_place(const Act& act) const {
+  const auto* container = find(act.record);
+  if (container == nullptr) return false;
+  if (std::holds_alternative<failure::Pause>(act.failure))
+    return container->up && container->container.state == "paused";
+  if (std::holds_alternative<failure::Stop>(act.failure)) return !container->up;
+  return container->details && in_place(container->details->limits, asked_of(act));
+}
+
+// It was undone; but should the engine do late what it was asked for, it is undone once more.
+bool ContainerActs::is_kept_in_doubt(const Act& act) const {
+  const bool over = act.record.state == ActState::over && !failure::is_instant(act.failure);
+  if (!over || context_.clock.now() >= act.in_doubt_until) return false;
+  const auto* container = find(act.record);
+  return container != nullptr && (!is_in_place(act) || !sharing(act).empty());
+}
+
+void ContainerActs::look(const std::vector<policy::Record>& policies) {
+  const auto is_unknown = [&](const std::string& policy) {
+    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; });
+  };
+  std::erase_if(troubles_, [&](const auto& entry) { return is_unknown(entry.first.first); });
+  std::erase_if(told_failures_, [&](const auto& entry) { return is_unknown(entry.first.first); });
+  constexpr Duration of_interest = 1h;
+  const Time now = context_.clock.now();
+  std::erase_if(capped_, [&](const auto& place) {
+    return is_unknown(std::get<1>(place)) || (capped_.size() > 1000 && std::get<3>(place) + of_interest < now);
+  });
+  std::map<std::string, std::set<std::string>> watched;
+  for (auto& [id, act] : acts_) {
+    watched[act.record.endpoint].insert(act.record.container);
+    const Endpoint* where = endpoint(act.record.endpoint);
+    const bool can_look = where != nullptr && !where->lost() && !busy_.contains(place_of(act.record));
+    if (can_look && act.record.state == ActState::held) look_at(act);
+  }
+  for (const auto& each : context_.endpoints) each->watch(std::move(watched[each->name()]));
+}
+
+void ContainerActs::look_at(Act& act) {
+  if (failure::is_instant(act.failure)) {
+    look_at_instant(act);
+  } else {
+    look_at_lasting(act);
+  }
+}
+
+// What somebody else has undone is not done again.
+void ContainerActs::look_at_lasting(Act& act) {
+  const auto* container = find(act.record);
+  if (container == nullptr) return end_by_itself(act, store::Outcome::cut_short, "its container was removed");
+  const bool is_limit = !failure::takes_down(act.failure);
+  if (is_in_place(act) || (is_limit && !container->details)) return;
+  std::string message = "somebody has changed its limits meanwhile";
+  if (std::holds_alternative<failure::Stop>(act.failure)) message = "somebody has started it meanwhile";
+  if (std::holds_alternative<failure::Pause>(act.failure)) {
+    message = container->up ? "somebody has unpaused it meanwhile" : "it ended meanwhile";
+  }
+  end_by_itself(act, store::Outcome::cut_short, message);
+}
+
+// Whoever has the target's name and was started after the act; nullptr: nobody yet.
+const CachedContainer* ContainerActs::successor(const Act& act) const {
+  const Former former = former_from(act.record.former);
+  for (const auto& [id, cached] : endpoint(act.record.endpoint)->containers()) {
+    if (!cached.up || !cached.details || schedule_name(cached.container) != act.record.target) continue;
+    if (id != act.record.container || cached.started_at != former.started_at) return &cached;
+  }
+  return nullptr;
+}
+
+void ContainerActs::look_at_instant(Act& act) {
+  const Time now = context_.clock.now();
+  const auto* container = find(act.record);
+  const bool is_down = container == nullptr || !container->up;
+  const auto* next = successor(act);
+  if (!act.record.done && (is_down || next != nullptr)) {
+    act.record.done = now;  // about then; who knows
+    save(act);
+  }
+  if (act.record.done && !act.told) tell_start(act);
+  if (is_down && !act.down_since) act.down_since = now;
+  if (next != nullptr) {
+    const std::string& health = next->details->health;
+    if (health.empty() || health == "healthy") {
+      end_by_itself(act, store::Outcome::completed, words_of_return(act.record, act.failure, *next, act.started_by_us),
+                    measured_return(act.record, *next, now));
+    }
+    return;
+  }
+  if (is_down) {
+    const bool due = container != nullptr && container->details && now >= *act.down_since + time_of_docker;
+    const bool restarting = container != nullptr && container->container.state == "restarting";
+    if (due && !restarting && !stopped_ && std::holds_alternative<failure::Kill>(act.failure) &&
+        starts_again(former_from(act.record.former), container->details->exit_code)) {
+      busy_[place_of(act.record)] = {act.record.policy};
+      spawn(context_.timing.executor(), "starting a container again", start_again(act.record.id));
+    }
+    return;
+  }
+  const Time asked = act.record.done.value_or(act.record.planned_start);
+  if (now < asked + time_to_die) return;
+  if (act.record.done) return end_by_itself(act, store::Outcome::completed, words_of_survival(act.failure));
+  context_.journal.failed(source_of(act.record), {fault_of(act.record, act.failure),
+                                                  "it is not known whether it was done; it is not done twice"});
+  end_by_itself(act, store::Outcome::failed, "");
+}
+
+void ContainerActs::hold(Act& act) {
+  act.record.state = ActState::held;
+  if (!act.record.done) act.record.done = context_.clock.now();
+  save(act);
+  tell_start(act);
+  troubles_.erase({act.record.policy, act.record.container});
+}
+
+void ContainerActs::tell_start(Act& act) {
+  act.told = true;
+  context_.journal.started(source_of(act.record), {fault_of(act.record, act.failure), words_of(act.failure)});
+}
+
+std::optional<store::FaultRecord> ContainerActs::tell_end(Act& act, store::Outcome outcome, const std::string& message,
+                                                          const std::string& measured) {
+  if (!std::exchange(act.told, false)) return std::nullopt;
+  return context_.journal.finished(source_of(act.record), fault_of(act.record, act.failure), outcome, message,
+                                   measured);
+}
+
+void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::string& message,
+                                  const std::string& measured) {
+  (void)tell_end(act, outcome, message, measured);
+  act.record.state = ActState::over;
+  save(act);
+  context_.wake();
+}
+
+// In memory it is as it is; were it lost with the service, the next one would look.
+void ContainerActs::save(Act& act) {
+  const auto saved = context_.store.put_act(act.record);
+  if (!saved) spdlog::error("acts: {}", saved.error().message);
+}
+
+void ContainerActs::drop(std::uint64_t id) {
+  const auto removed = context_.store.remove_act(id);
+  if (removed) {
+    acts_.erase(id);
+    return;
+  }
+  spdlog::error("acts: {}", removed.error().message);
+  if (Act* act = find(id)) {  // to be tried again
+    act->record.state = ActState::over;
+    note_trouble(act->record.policy, act->record.container, removed.error().message);
+  }
+}
+
+void ContainerActs::note_trouble(const std::string& policy, const std::string& container, std::string message) {
+  ActTrouble& trouble = troubles_[{policy, container}];
+  if (trouble.message != message) spdlog::warn("{} on {}: {}", policy, container.substr(0, 12), message);
+  trouble.message = std::move(message);
+  trouble.delay = std::clamp(trouble.delay * 2, first_backoff, longest_backoff);
+  trouble.retry_at = context_.clock.now() + trouble.delay;
+}
+
+// Once in the history of each window, however often it is tried.
+void ContainerActs::refuse(const DueAct& due, std::string message) {
+  Time& told = told_failures_[{due.fault.policy, due.container}];
+  if (told != due.fault.planned_start) {
+    told = due.fault.planned_start;
+    context_.journal.failed({due.endpoint, concat("act ", due.container)}, {due.fault, message});
+  }
+  note_trouble(due.fault.policy, due.container, std::move(message));
+}
+
+void ContainerActs::tell_failure(const Act& act, std::string message) {
+  const store::ActRecord& record = act.record;
+  refuse({record.endpoint, record.container, record.name, act.failure, fault_of(record, act.failure)},
+         std::move(message));
+}
+
+void ContainerActs::give_up(const Act& act, std::string message) {
+  tell_failure(act, std::move(message));
+  drop(act.record.id);
+}
+
+void ContainerActs::forget_troubles(std::string_view policy) {
+  std::erase_if(troubles_, [&](const auto& entry) { return entry.first.first == policy; });
+}
+
+void ContainerActs::start(const ActPlan& plan) {
+  capped_.insert(plan.capped.begin(), plan.capped.end());
+  const Time now = context_.clock.now();
+  for (const auto& [place, planned] : plan.steps) {
+    if (stopped_ || busy_.contains(place) || endpoint(place.first) == nullptr) continue;
+    std::vector<ActStep> steps;
+    std::set<std::string> policies;
+    for (const auto& step : planned) {
+      const auto* begin = std::get_if<BeginAct>(&step);
+      std::string policy = begin != nullptr ? begin->due.fault.policy : "";
+      if (const auto* resume = std::get_if<ResumeAct>(&step)) policy = find(resume->id)->record.policy;
+      if (const auto* end = std::get_if<EndAct>(&step)) {
+        if (is_kept_in_doubt(*find(end->id))) continue;
+        policy = find(end->id)->record.policy;
+      }
+      const auto trouble = troubles_.find({policy, place.second});
+      if (trouble != troubles_.end() && now < trouble->second.retry_at) continue;
+      if (begin != nullptr) beginning_.push_back(begin->due);
+      policies.insert(std::move(policy));
+      steps.push_back(step);
+    }
+    if (steps.empty()) continue;
+    busy_[place] = std::move(policies);
+    spawn(context_.timing.executor(), "acting on a container", settle(place, std::move(steps)));
+  }
+}
+
+Time ContainerActs::next_look(Time now) const {
+  Time next = policy::never;
+  for (const auto& [key, trouble] : troubles_) {
+    if (trouble.retry_at > now) next = std::min(next, trouble.retry_at);
+  }
+  for (const auto& [id, act] : acts_) {
+    if (act.record.state == ActState::over && act.in_doubt_until > now) next = std::min(next, act.in_doubt_until);
+    if (act.record.state != ActState::held || !failure::is_instant(act.failure)) continue;
+    for (const Time at : {act.down_since.value_or(now) + time_of_docker,
+                          act.record.done.value_or(act.record.planned_start) + time_to_die}) {
+      if (at > now) next = std::min(next, at);
+    }
+  }
+  return next == policy::never ? next : std::max(next, now + 50ms);
+}
+
+std::optional<ContainerActs::Left> ContainerActs::left(std::string_view policy) const {
+  for (const auto& [place, policies] : busy_) {
+    if (policy.empty() || policies.contains(std::string(policy)))
+      return Left{concat("something is being done to ", place.second.substr(0, 12))};
+  }
+  for (const auto& [id, act] : acts_) {
+    if (!policy.empty() && act.record.policy != policy) continue;
+    if (failure::is_instant(act.failure) || act.record.state == ActState::over) continue;
+    const Endpoint* where = endpoint(act.record.endpoint);
+    const std::string what = concat(act.record.name, " is not what it was before ", failure::name_of(act.failure));
+    if (where == nullptr)
+      return Left{concat(what, ": its engine ", act.record.endpoint, " is no endpoint any more"), true};
+    if (where->lost()) return Left{concat(what, ", and its engine can't be asked: ", *where->lost()), true};
+    const auto trouble = troubles_.find({act.record.policy, act.record.container});
+    return Left{trouble == troubles_.end() ? what : concat(what, ": ", trouble->second.message)};
+  }
+  return std::nullopt;
+}
+
+bool ContainerActs::holds(const Act& act) const {
+  const Endpoint* where = endpoint(act.record.endpoint);
+  return act.told && act.record.state == ActState::held && where != nullptr && where->known();
+}
+
+std::vector<ActiveFault> ContainerActs::active() const {
+  std::vector<ActiveFault> faults;
+  for (const auto& [id, act] : acts_) {
+    if (!holds(act)) continue;
+    faults.push_back(
+        {act.record.policy, std::string(failure::name_of(act.failure)), act.record.window, *act.record.done});
+  }
+  return faults;
+}
+
+}  // namespace entropy::control

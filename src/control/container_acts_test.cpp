@@ -1,0 +1,215 @@
+#include "control/manager_fixture.hpp"
+
+namespace entropy::control {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+class ContainerActsTest : public ManagerTest {
+ protected:
+  policy::Draft acting(std::string_view name, std::string_view failure, std::string_view more = "") {
+    return draft(concat(R"({"name": ")", name, R"(", "selector": "service=db", "failure": )", failure, more, "}"));
+  }
+  void begin(std::string_view name, std::string_view failure, std::string_view more = "") {
+    const auto made = manager_->create_policy(acting(name, failure, more));
+    ASSERT_TRUE(made) << made.error().message;
+  }
+  std::string state(const std::string& id) { return engine_->containers.at(id).container.state; }
+  FaultRecord last() { return manager_->faults({})->front(); }
+  std::ptrdiff_t count(const std::string& act) { return std::ranges::count(engine_->acts, act); }
+  bool nothing_stored() { return store_->acts()->empty(); }
+};
+
+TEST_F(ContainerActsTest, APauseHoldsForItsWindowAndIsUndone) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"("pause")", R"(, "duration": 1)");
+  until([&] { return phase("p") == Phase::active; });
+  EXPECT_EQ(state(db), "paused");
+  EXPECT_EQ(store_->acts()->front().state, store::ActState::held);
+  EXPECT_EQ(manager_->policy("p")->targets.front().state, "active");
+  EXPECT_TRUE(engine_->injector_ids().empty());
+  until([&] { return state(db) == "running"; });
+  until([&] { return nothing_stored(); });
+  EXPECT_EQ(last().outcome, Outcome::completed);
+  EXPECT_THAT(last().measured, HasSubstr(R"({"down":"1s)"));
+}
+
+TEST_F(ContainerActsTest, RemovingThePolicyReturnsWhenItIsUndone) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("s", R"("stop")");
+  until([&] { return phase("s") == Phase::active; });
+  EXPECT_EQ(state(db), "exited");
+  EXPECT_EQ(manager_->policy("s")->status.targets, 1U);
+  ASSERT_TRUE(wait_for(manager_->remove_policy("s", true, std::nullopt)));
+  EXPECT_EQ(state(db), "running");
+  EXPECT_TRUE(nothing_stored());
+}
+
+TEST_F(ContainerActsTest, AHaltUndoesAtOnceAndNothingBeginsUntilItIsOver) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"({"pause": null, "pids": {"limit": 9}})");
+  until([&] { return manager_->policy("p")->status.active == 2; });
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, 9);
+  ASSERT_TRUE(wait_for(manager_->halt("enough")));
+  EXPECT_EQ(state(db), "running");
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
+  ASSERT_TRUE(manager_->resume());
+  until([&] { return state(db) == "paused"; });
+}
+
+TEST_F(ContainerActsTest, AfterACrashTheNextServiceUndoesIt) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"("pause")", R"(, "duration": 2)");
+  until([&] { return phase("p") == Phase::active; });
+  stop_service();
+  start_service();
+  until([&] { return phase("p") == Phase::active; });
+  EXPECT_EQ(state(db), "paused") << "the window holds yet";
+  until([&] { return state(db) == "running"; });
+  until([&] { return nothing_stored(); });
+  EXPECT_EQ(manager_->faults({})->size(), 1U) << "it is one fault";
+}
+
+TEST_F(ContainerActsTest, TwoPoliciesPauseTogetherAndTheLastOneUndoes) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"("pause")");
+  begin("q", R"("pause")");
+  until([&] { return phase("p") == Phase::active && phase("q") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(state(db), "paused");
+  ASSERT_TRUE(wait_for(manager_->remove_policy("q", true, std::nullopt)));
+  EXPECT_EQ(state(db), "running");
+  EXPECT_EQ(count(concat("pause ", db)), 1);
+}
+
+TEST_F(ContainerActsTest, OverlappingLimitsTheLeastHolds) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  auto& pids = engine_->containers.at(db).more.limits.pids;
+  pids = 100;
+  begin("p", R"({"pids": {"limit": 30}})");
+  begin("q", R"({"pids": {"limit": 20}})");
+  until([&] { return phase("p") == Phase::active && phase("q") == Phase::active; });
+  until([&] { return pids == 20; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("q", true, std::nullopt)));
+  EXPECT_EQ(pids, 30);
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(pids, 100);
+}
+
+TEST_F(ContainerActsTest, WhatSomebodyUndoesIsSaidAndNotFought) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"("pause")");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->pause(db, false);
+  until([&] { return phase("p") == Phase::armed; });
+  EXPECT_THAT(last().message, HasSubstr("somebody has unpaused it"));
+  EXPECT_EQ(count(concat("pause ", db)), 1);
+}
+
+TEST_F(ContainerActsTest, AKillHappensOnceAndItsRestartPolicyHolds) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->containers.at(db).more.restart = {"always", 0};
+  begin("k", R"("kill")");
+  until([&] { return state(db) == "exited"; });
+  until([&] { return state(db) == "running"; });
+  until([&] { return !manager_->faults({})->empty() && last().outcome == Outcome::completed; });
+  EXPECT_THAT(last().message, HasSubstr("as its restart policy always says"));
+  stop_service();
+  start_service();
+  until([&] { return phase("k") == Phase::armed; });
+  EXPECT_EQ(count(concat("kill SIGKILL ", db)), 0) << "of the new service's engine";
+  EXPECT_EQ(state(db), "running");
+}
+
+TEST_F(ContainerActsTest, AKilledTargetIsDownUntilItsHealthcheckIsWell) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->containers.at(db).more.health = "healthy";
+  begin("k", R"("kill")");
+  until([&] { return phase("k") == Phase::active; });
+  engine_->containers.at(db).more.health = "starting";
+  engine_->restart(db);
+  until([&] { return state(db) == "running"; });
+  EXPECT_EQ(phase("k"), Phase::active);
+  engine_->become_healthy(db);
+  until([&] { return phase("k") == Phase::armed; });
+  EXPECT_THAT(last().message, HasSubstr("somebody started it again"));
+}
+
+TEST_F(ContainerActsTest, AKillWhoseAnswerIsLostIsNotRepeated) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->unanswered = {"kill"};
+  begin("k", R"("kill")");
+  until([&] { return phase("k") == Phase::active; });
+  EXPECT_EQ(count(concat("kill SIGKILL ", db)), 1);
+}
+
+TEST_F(ContainerActsTest, AnEngineThatRefusesIsSaidAndTriedAgain) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->refuse["pause"] = Error{ErrorCode::internal, "the freezer is broken", {}};
+  begin("p", R"("pause")");
+  until([&] { return phase("p") == Phase::degraded; });
+  EXPECT_THAT(manager_->policy("p")->status.message, HasSubstr("the freezer is broken"));
+  EXPECT_EQ(last().outcome, Outcome::failed);
+  EXPECT_TRUE(nothing_stored());
+  engine_->refuse.clear();
+  until([&] { return state(db) == "paused"; });
+}
+
+TEST_F(ContainerActsTest, LessMemoryThanItUsesIsRefusedUnlessForced) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->usage.memory = 100 << 20;
+  begin("m", R"({"memory": {"limit": "64MiB"}})");
+  until([&] { return phase("m") == Phase::degraded; });
+  EXPECT_THAT(manager_->policy("m")->status.message, HasSubstr("it uses 100 MiB of memory"));
+  EXPECT_EQ(engine_->containers.at(db).more.limits.memory, 0);
+  begin("f", R"({"memory": {"limit": "64MiB", "force": true}})");
+  until([&] { return phase("f") == Phase::active; });
+}
+
+TEST_F(ContainerActsTest, SomebodyElsesPauseAndWhatCannotBeStartedAgainAreLeftAlone) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->pause(db, true);
+  begin("p", R"("pause")");
+  until([&] { return phase("p") == Phase::degraded; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(state(db), "paused");
+  engine_->pause(db, false);
+  engine_->containers.at(db).more.auto_remove = true;
+  begin("s", R"("stop")");
+  until([&] { return phase("s") == Phase::degraded; });
+  EXPECT_THAT(manager_->policy("s")->status.message, HasSubstr("--rm"));
+}
+
+TEST_F(ContainerActsTest, ShuttingDownUndoesEverything) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  const auto other = engine_->run_container("other", {{"service", "db"}});
+  begin("s", R"("stop")");
+  until([&] { return manager_->policy("s")->status.active == 2; });
+  std::optional<std::size_t> left;
+  asio::co_spawn(io_, manager_->shut_down(5s), [&](std::exception_ptr, std::size_t count) { left = count; });
+  until([&] { return left.has_value(); });
+  EXPECT_EQ(left, 0U);
+  EXPECT_EQ(state(db), "running");
+  EXPECT_EQ(state(other), "running");
+}
+
+TEST_F(ContainerActsTest, NetworkFailuresOnTheSameTargetGoOn) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  begin("p", R"("pause")");
+  until([&] { return phase("p") == Phase::active; });
+  EXPECT_EQ(phase("cut"), Phase::active);
+  for (const auto& id : engine_->injector_ids()) EXPECT_EQ(state(id), "running");
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  begin("s", R"("stop")");
+  until([&] { return phase("s") == Phase::active; });
+  until([&] { return engine_->injector_ids().empty(); });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("s", true, std::nullopt)));
+  until([&] { return phase("cut") == Phase::active; });
+  EXPECT_EQ(state(db), "running");
+}
+
+}  // namespace
+}  // namespace entropy::control
