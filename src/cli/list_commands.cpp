@@ -27,12 +27,13 @@ std::string failure_summary(const json::value& policy) {
   return join(texts, ", ");
 }
 
-// "10s every 30s, p=0.25", "every 10s", "once for 5s", "all the time"
+// "10s every 30s, p=0.25", "every 10s", "once for 5s", "once", "all the time"
 std::string schedule_summary(const json::value& policy) {
   const std::string frequency = field_text(policy, "frequency");
   const std::string duration = field_text(policy, "duration");
   const std::string probability = field_text(policy, "probability");
-  std::string text = "all the time";
+  const auto is = [&](std::string_view failure) { return find_field(policy, failure) != nullptr; };
+  std::string text = is("failure.kill") || is("failure.restart") || is("failure.remove") ? "once" : "all the time";
   if (frequency.empty() && !duration.empty()) text = concat("once for ", duration);
   if (!frequency.empty())
     text = concat(duration.empty() || duration == frequency ? "" : concat(duration, " "), "every ", frequency);

@@ -40,7 +40,8 @@ Result<Readiness> readiness_of(const Client& client, const std::string& name) {
   readiness.targets = targets->get_array().size();
   for (const auto& target : targets->get_array()) {
     const std::string state = field_text(target, "state");
-    if (state == "active" || (state == "armed" && !is_due(*due, field_text(target, "name")))) ++readiness.ready;
+    if (state == "active" || state == "spared" || (state == "armed" && !is_due(*due, field_text(target, "name"))))
+      ++readiness.ready;
   }
   return readiness;
 }

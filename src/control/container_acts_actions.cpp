@@ -82,7 +82,10 @@ docker::Task<> ContainerActs::begin(DueAct due) {
   Endpoint& where = *endpoint(due.endpoint);
   const auto inspected = co_await where.inspect(due.container);
   if (!inspected && inspected.error().code == ErrorCode::not_found) co_return Result<>();  // it has just gone
-  if (!inspected) co_return inspected;
+  if (!inspected) {                                                                        // it is nobody's fault yet
+    note_trouble(due.fault.policy, due.container, inspected.error().message);
+    co_return Result<>();
+  }
   Act act{{}, due.failure};
   store::ActRecord& record = act.record;
   record.endpoint = due.endpoint;
@@ -164,7 +167,8 @@ asio::awaitable<void> ContainerActs::perform(std::uint64_t id, bool again) {
   if (!answer && !is_refusal(answer)) act->in_doubt_until = context_.clock.now() + longest_way;
   if (seen && is_in_place(*act)) co_return;
   if (is_refusal(answer) && seen) co_return give_up(*act, answer.error().message);
-  tell_failure(*act, seen ? said_by(answer, failure) : seen.error().message);
+  if (!seen) co_return note_trouble(act->record.policy, container, seen.error().message);
+  tell_failure(*act, said_by(answer, failure));
 }
 
 // Brings back what it was like before; done where there is nothing to bring back.
@@ -234,7 +238,7 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const std::string target = act->record.container;
   const bool is_ill = container != nullptr && container->details && !container->details->health.empty() &&
                       (container->details->health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
-  if (in_doubt) {
+  if (in_doubt && container != nullptr) {
     act->record.state = ActState::over;  // in the store it stays as it is, for the next service
   } else {
     drop(id);

@@ -138,8 +138,10 @@ asio::awaitable<void> shut_down(control::Manager& manager, api::Server& server, 
   if (left == 0) {
     spdlog::info("rolled back: {} injectors removed, nothing is left", injectors);
   } else {
-    spdlog::error("{} of {} injectors could not be removed; they roll back by themselves when their lease ends", left,
-                  injectors);
+    spdlog::error(
+        "{} could not be undone: injectors roll back by themselves when their lease ends, containers that are paused, "
+        "stopped or limited stay so until the service is back",
+        left);
     exit_code = 1;
   }
   co_await server.stop(drain_time);

@@ -197,6 +197,9 @@ void Storm::end_in_order() {
         const auto ids = host->ids(true, state);
         if (*left == 0 && up(*host) && !ids.empty()) broken(concat(ids.front(), " is left, ", state));
       }
+      for (const auto& [id, it] : host->containers()) {
+        if (*left == 0 && up(*host) && !it.harm.empty()) broken(concat(id, " is left ", *it.harm.begin()));
+      }
     }
     service_.life().dead = true;
   });
