@@ -19,6 +19,7 @@ TYPES = {
     "entropy_build_info": "gauge", "entropy_halted": "gauge", "entropy_policies": "gauge", "entropy_policy_targets": "gauge",
     "entropy_faults_active": "gauge", "entropy_injectors": "gauge", "entropy_windows_total": "counter",
     "entropy_fault_seconds_total": "counter", "entropy_fault_packets_total": "counter",
+    "entropy_fault_tcp_segments_total": "counter",
     "entropy_inject_duration_seconds": "histogram", "entropy_rollback_duration_seconds": "histogram",
     "entropy_reconcile_duration_seconds": "histogram", "entropy_endpoint_up": "gauge",
     "entropy_engine_requests_total": "counter", "entropy_orphans_removed_total": "counter",

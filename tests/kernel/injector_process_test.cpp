@@ -97,7 +97,7 @@ TEST(InjectorProgram, BeginsWithTheHeader) {
       sidekick.read_header(),
       (std::vector<std::string>{
           std::string(program::header_open),
-          R"({"started":true,"available_failures":["latency","loss","reorder","partition","duplicate","corrupt","rate"],)"
+          R"({"started":true,"available_failures":["latency","loss","reorder","partition","duplicate","corrupt","rate","dns"],)"
           R"("validation_errors":[]})",
           std::string(program::header_close)}));
   const auto state = sidekick.next<State>();
