@@ -70,8 +70,8 @@ void EventFeed::flush() {
   timer_.cancel();
   flushed_ = Clock::now();
   for (auto& [format, members] : members_) {
-    const std::string text = std::exchange(waiting_[format], {});
-    if (text.empty()) continue;
+    if (waiting_[format].empty()) continue;
+    const auto text = std::make_shared<const std::string>(std::exchange(waiting_[format], {}));
     for (auto it = members.begin(); it != members.end();) {
       Member& member = **it++;
       if (!member.outbox->push(text) && !member.outbox->closed()) member.lags();

@@ -56,7 +56,7 @@ boost::asio::awaitable<void> stream_events(std::shared_ptr<EventFeed> feed, cont
   stream->on_gone([outbox] { outbox->close(); });
   std::string bytes = format == EventFormat::sse ? ": connected\n\n" : "";
   bytes += replayed(*service, beginning, format);
-  if (!co_await stream->write(std::move(bytes))) co_return;
+  if (!co_await stream->write(bytes)) co_return;
   co_await pump(outbox, stream, format == EventFormat::sse ? ": still here\n\n" : "", limits.heartbeat);
 }
 

@@ -38,8 +38,9 @@ struct Request {
 class Stream {
  public:
   virtual ~Stream() = default;
-  // Waits until the bytes are handed to the kernel; false once the peer is gone, too slow, or the server stops.
-  virtual boost::asio::awaitable<bool> write(std::string bytes) = 0;
+  // Waits until the bytes are handed to the kernel; false once the peer is gone, too slow, or the server stops. They
+  // live until then.
+  virtual boost::asio::awaitable<bool> write(std::string_view bytes) = 0;
   // Called once, when `write` begins to answer false; at once if it does already.
   virtual void on_gone(std::function<void()> callback) = 0;
   // Cuts the connection.

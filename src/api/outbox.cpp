@@ -5,10 +5,17 @@
 #include <utility>
 
 namespace entropy::api {
+namespace {
 
-bool Outbox::push(std::string_view piece) {
-  if (closed_ || (!waiting_.empty() && waiting_.size() + piece.size() > limit_)) return false;
-  waiting_ += piece;
+// A piece takes memory though it be a byte long.
+std::size_t cost_of(const Piece& piece) { return piece->size() + 64; }
+
+}  // namespace
+
+bool Outbox::push(Piece piece) {
+  if (closed_ || (!waiting_.empty() && cost_ + cost_of(piece) > limit_)) return false;
+  cost_ += cost_of(piece);
+  waiting_.push_back(std::move(piece));
   wake_.cancel();
   return true;
 }
@@ -18,13 +25,26 @@ void Outbox::close() {
   wake_.cancel();
 }
 
-boost::asio::awaitable<std::string> Outbox::take(std::chrono::milliseconds wait) {
+boost::asio::awaitable<Piece> Outbox::take(std::chrono::milliseconds wait) {
+  constexpr std::size_t small = 16 * 1024;
   if (waiting_.empty() && !closed_) {
     boost::system::error_code woken;
     wake_.expires_after(wait);
     co_await wake_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
   }
-  co_return std::exchange(waiting_, {});
+  if (waiting_.empty()) co_return nullptr;
+  const auto next = [this] {
+    Piece piece = std::move(waiting_.front());
+    waiting_.pop_front();
+    cost_ -= cost_of(piece);
+    return piece;
+  };
+  const auto fits = [&](std::size_t size) { return !waiting_.empty() && size + waiting_.front()->size() <= small; };
+  Piece first = next();
+  if (!fits(first->size())) co_return first;
+  std::string together = *first;
+  while (fits(together.size())) together += *next();
+  co_return std::make_shared<const std::string>(std::move(together));
 }
 
 }  // namespace entropy::api

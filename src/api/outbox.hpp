@@ -5,9 +5,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
+#include <deque>
+#include <memory>
 #include <string>
 
 namespace entropy::api {
+
+// Shared by the outboxes of all who are to get it: a thousand peers that lag behind must not need a thousand copies.
+using Piece = std::shared_ptr<const std::string>;
 
 class Outbox {
  public:
@@ -15,18 +20,20 @@ class Outbox {
   Outbox(const boost::asio::any_io_executor& executor, std::size_t limit) : wake_(executor), limit_(limit) {}
 
   // False if it is full or closed; the piece is dropped then.
-  bool push(std::string_view piece);
+  bool push(Piece piece);
+  bool push(std::string_view piece) { return push(std::make_shared<const std::string>(piece)); }
   // What is in it is still taken out.
   void close();
   bool closed() const { return closed_; }
 
-  // Everything that waits, in one text; empty after `wait` without anything, or when closed and empty.
-  boost::asio::awaitable<std::string> take(std::chrono::milliseconds wait);
+  // The next piece, or the next small ones as one; none after `wait` without anything, or when closed and empty.
+  boost::asio::awaitable<Piece> take(std::chrono::milliseconds wait);
 
  private:
   boost::asio::steady_timer wake_;
   std::size_t limit_;
-  std::string waiting_;
+  std::deque<Piece> waiting_;
+  std::size_t cost_ = 0;  // of what waits, in bytes
   bool closed_ = false;
 };
 

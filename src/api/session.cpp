@@ -70,11 +70,12 @@ class HttpSession final : public Session, public Stream, public std::enable_shar
     socket_->close();
   }
 
-  asio::awaitable<bool> write(std::string bytes) override {
+  asio::awaitable<bool> write(std::string_view bytes) override {
     if (gone_ || bytes.empty()) co_return !gone_;
-    const std::string framed = reader_.knows_chunks() ? chunk(bytes) : std::move(bytes);
+    std::string framed;
+    if (reader_.knows_chunks()) framed = chunk(bytes);
     socket_->expires_after(options_.limits.idle);
-    const error_code error = co_await socket_->write(asio::buffer(framed));
+    const error_code error = co_await socket_->write(asio::buffer(framed.empty() ? bytes : std::string_view(framed)));
     socket_->never_expires();
     if (error) gone();
     co_return !gone_;

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "api/outbox.hpp"
 #include "fakes/api_fixture.hpp"
 #include "fakes/wire.hpp"
 
@@ -266,6 +267,33 @@ TEST(Events, HeartbeatsOnAQuietStream) {
   Wire wire(server.addresses.front());
   wire.request("GET", "/events");
   EXPECT_THAT(wire.read_until(": still here\n\n"), HasSubstr("still here"));
+}
+
+TEST(Outbox, SharesWhatWaitsAndJoinsWhatIsSmall) {
+  boost::asio::io_context io;
+  const auto piece = std::make_shared<const std::string>(20'000, 'x');
+  std::vector<std::unique_ptr<Outbox>> boxes;
+  for (int i = 0; i < 10; ++i) {
+    boxes.push_back(std::make_unique<Outbox>(io.get_executor(), 30'000));
+    EXPECT_TRUE(boxes.back()->push(piece));
+    EXPECT_FALSE(boxes.back()->push(piece)) << "it is full";
+    for (const std::string_view small : {"a", "b", "c"}) EXPECT_TRUE(boxes.back()->push(small));
+  }
+  EXPECT_EQ(piece.use_count(), 11);
+  const auto take = [&] {
+    io.restart();
+    auto taken = boost::asio::co_spawn(io, boxes.front()->take(1ms), boost::asio::use_future);
+    io.run();
+    return taken.get();
+  };
+  EXPECT_EQ(take(), piece);
+  EXPECT_EQ(*take(), "abc");
+  EXPECT_EQ(take(), nullptr);
+  EXPECT_TRUE(boxes.front()->push(std::string(50'000, 'y'))) << "a larger one goes into an empty one";
+  boxes.front()->close();
+  EXPECT_FALSE(boxes.front()->push("z"));
+  EXPECT_EQ(take()->size(), 50'000U);
+  EXPECT_EQ(take(), nullptr);
 }
 
 TEST(Events, ASlowConsumerIsDropped) {

@@ -298,7 +298,7 @@ Result<Draft> draft_from_json(const json::value& value) {
   }
   check_whole(reader, *object, draft.policy);
   Schedule& schedule = draft.policy.schedule;
-  if (!schedule.duration) schedule.duration = schedule.frequency;
+  if (!schedule.duration && !is_instant(draft.policy)) schedule.duration = schedule.frequency;
   if (reader.errors.empty()) return draft;
   std::string message = concat(reader.errors.front().field, ": ", reader.errors.front().message);
   return fail(Error{ErrorCode::invalid, std::move(message), std::move(reader.errors)});

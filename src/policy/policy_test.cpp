@@ -206,6 +206,10 @@ TEST(PolicyJson, ADurationThatIsLeftOutIsTheFrequency) {
   const auto once = read(R"({"name": "a", "selector": "a", "failure": "partition"})");
   EXPECT_FALSE(once->policy.schedule.duration);
   EXPECT_FALSE(to_json(once->policy).contains("duration"));
+  const auto instant = read(R"({"name": "a", "selector": "a", "failure": "kill", "frequency": 10})");
+  EXPECT_FALSE(instant->policy.schedule.duration) << "it is over at once";
+  const Record record{instant->policy, 1, Time(1s), Time(2s)};
+  EXPECT_EQ(deserialize(serialize(record)), record);
 }
 
 TEST(Policy, AChangeOfItsRhythmRestartsTheSchedule) {
