@@ -74,6 +74,7 @@ Policies policies_of(const json::value& answer, Time now) {
     Lane& lane = policies[draft->policy.name];
     lane.schedule = draft->policy.schedule;
     lane.schedule->epoch = time_or(each, "epoch", Time{});
+    if (policy::is_instant(draft->policy)) lane.schedule->duration = Duration(1);
     const std::string phase = field_text(each, "status.phase");
     if (phase == "stopped") lane.until = time_or(each, "updated", now);
     if (phase == "halted") lane.until = now;

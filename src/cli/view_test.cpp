@@ -115,6 +115,9 @@ TEST_F(Views, FaultsOnATimeline) {
   const auto lines = split(failed, '\n');
   EXPECT_EQ(std::ranges::count(lines[2], 'x'), 1) << failed << "a failed attempt of a policy that is gone";
   EXPECT_FALSE(lines[2].contains("·")) << failed;
+  run({"create", "--name", "instant", "-e", "kill", "-c", "a", "-f", "1m"});
+  const std::string three = run({"faults", "--timeline", "--since", "2m", "--forecast", "10m"}).out;
+  EXPECT_THAT(std::string(split(three, '\n')[2]), AllOf(HasSubstr("instant"), Not(HasSubstr("·")))) << three;
   EXPECT_EQ(run({"faults", "--timeline", "--since", "soon"}).code, 2);
   EXPECT_EQ(run({"faults", "--timeline", "--limit", "3"}).code, 2);
 }
