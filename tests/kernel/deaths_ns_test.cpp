@@ -22,7 +22,7 @@ std::vector<std::pair<const char*, Effect>> effects() {
   all[1].first = "corrupt";
   all[1].second.corrupt = 1;
   all[2].first = "rate";
-  all[2].second.rate = kernel::RateCap{16'000, 0, 0};
+  all[2].second.rate = kernel::RateCap{16'000, 0, 1000};
   all[3].first = "loss by a model";
   all[3].second.models = {kernel::GilbertElliott{1, 0, 0, 1}};
   return all;
