@@ -68,6 +68,9 @@ docker::Task<std::string> ContainerActs::refusal_of(DueAct due) {
     co_return std::string(
         "it is a task of a Swarm service, which would have another one in its place: use kill or pause");
   }
+  if (std::holds_alternative<failure::Stop>(due.failure) && target.container.network_mode.starts_with("container:")) {
+    co_return std::string("it is in another container's network, without which it could not be started again");
+  }
   if (auto reason = no_less(details.limits, due.failure); !reason.empty()) co_return std::move(reason);
   const auto* memory = std::get_if<failure::MemoryLimit>(&due.failure);
   if (memory == nullptr || memory->force) co_return std::string();
