@@ -33,6 +33,7 @@ Response list_targets(const Call& call);
 boost::asio::awaitable<Response> list_failures(Call call);
 Response list_endpoints(const Call& call);
 boost::asio::awaitable<Response> examine_endpoints(Call call);
+boost::asio::awaitable<Response> clean_endpoints(Call call);
 
 // faults.cpp
 Response list_faults(const Call& call);

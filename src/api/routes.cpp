@@ -37,6 +37,7 @@ std::span<const Route> routes() {
       {"GET", "/v1/failures", list_failures},
       {"GET", "/v1/endpoints", at_once<list_endpoints>},
       {"POST", "/v1/endpoints:examine", examine_endpoints, {}, Access::token, Effect::none},
+      {"POST", "/v1/endpoints:clean", clean_endpoints},
 
       {"GET", "/v1/faults", at_once<list_faults>, {"policy", "target", "since", "until", "limit", "cursor"}},
       {"GET", "/v1/audit", at_once<list_audit>, {"since", "until", "limit", "cursor"}},

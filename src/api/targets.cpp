@@ -70,6 +70,12 @@ boost::asio::awaitable<Response> examine_endpoints(Call call) {
   co_return json_response(to_json(*views));
 }
 
+boost::asio::awaitable<Response> clean_endpoints(Call call) {
+  const auto views = co_await call.service->clean_endpoints(call.caller);
+  if (!views) co_return problem(views.error());
+  co_return json_response(to_json(*views));
+}
+
 Response list_endpoints(const Call& call) { return json_response(to_json(call.service->endpoints())); }
 
 }  // namespace entropy::api

@@ -14,14 +14,30 @@ json::value time_or_null(const std::optional<Time>& time) {
 
 json::array texts(const std::vector<std::string>& values) { return json::array(values.begin(), values.end()); }
 
+json::object to_json(const control::ConditionView& view) {
+  return {{"list", view.stop ? "stop_when" : "start_when"},
+          {"condition", view.condition},
+          {"holds", view.holds},
+          {"evidence", view.evidence}};
+}
+
+json::value to_json(const std::optional<policy::Stop>& stop) {
+  if (!stop) return nullptr;
+  return json::object{{"at", to_rfc3339(stop->at)}, {"condition", stop->condition}, {"evidence", stop->evidence}};
+}
+
 json::object to_json(const control::PolicyStatus& status) {
+  json::array conditions;
+  for (const auto& each : status.conditions) conditions.push_back(to_json(each));
   return {{"phase", to_string(status.phase)},
           {"message", status.message},
           {"targets", status.targets},
           {"injectors", status.injectors},
           {"active", status.active},
           {"missed", status.missed},
-          {"next_window", time_or_null(status.next_window)}};
+          {"next_window", time_or_null(status.next_window)},
+          {"conditions", std::move(conditions)},
+          {"stopped", to_json(status.stopped)}};
 }
 
 json::object to_json(const control::ActiveFault& fault) {
@@ -90,6 +106,11 @@ json::object to_json(const control::EndpointView& view) {
     examined.push_back(
         json::object{{"backend", each.backend}, {"works", each.missing.empty()}, {"message", each.missing}});
   }
+  json::array others;
+  for (const auto& each : view.others) {
+    others.push_back(
+        json::object{{"manager", each.manager}, {"containers", each.containers}, {"orphans", texts(each.orphans)}});
+  }
   return {{"endpoint", view.endpoint},
           {"up", view.up},
           {"message", view.message},
@@ -103,7 +124,12 @@ json::object to_json(const control::EndpointView& view) {
           {"services", view.services},
           {"containers", view.containers},
           {"backends", texts(view.backends)},
-          {"examined", std::move(examined)}};
+          {"examined", std::move(examined)},
+          {"others", std::move(others)}};
+}
+
+json::object to_json(const control::CleanedView& view) {
+  return {{"endpoint", view.endpoint}, {"removed", texts(view.removed)}, {"failed", texts(view.failed)}};
 }
 
 json::object to_json(const control::HaltView& view) {

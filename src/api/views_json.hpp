@@ -16,6 +16,7 @@ boost::json::object to_json_in_detail(const control::PolicyView& view);
 boost::json::object to_json(const control::InjectorView& view);
 boost::json::object to_json(const control::TargetState& state);
 boost::json::object to_json(const control::EndpointView& view);
+boost::json::object to_json(const control::CleanedView& view);
 boost::json::object to_json(const control::HaltView& view);
 boost::json::object to_json(const control::FaultRecord& record);
 boost::json::object to_json(const control::AuditRecord& record);

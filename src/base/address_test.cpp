@@ -51,5 +51,18 @@ TEST(Url, RoundTripsAnyText) {
   EXPECT_EQ(parse_query("a=%zz"), std::nullopt);
 }
 
+TEST(HttpUrl, ReadsWhatAGetCanBeSentTo) {
+  EXPECT_EQ(*parse_http_url("http://web"), (HttpUrl{false, "web", 80, "/"}));
+  EXPECT_EQ(*parse_http_url("https://web.example:8443/a%20b?c=d"), (HttpUrl{true, "web.example", 8443, "/a%20b?c=d"}));
+  EXPECT_EQ(*parse_http_url("http://[::1]:81?x"), (HttpUrl{false, "::1", 81, "/?x"}));
+  for (const auto* text :
+       {"", "web", "ftp://web/", "http://", "http:///x", "http://:80/", "http://web:0/", "http://web:65536/",
+        "http://web:/", "http://a@b/", "http://a:b@c/", "http://web/#top", "http://web/a b", "http://web/\r\nX: y",
+        "http://[::1/", "http://[x]/", "http://we_b\\/", "http://w\xc3\xbc/"}) {
+    EXPECT_FALSE(parse_http_url(text)) << text;
+  }
+  EXPECT_FALSE(parse_http_url("http://web/" + std::string(2048, 'x')));
+}
+
 }  // namespace
 }  // namespace entropy

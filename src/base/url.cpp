@@ -1,6 +1,9 @@
 #include "base/url.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
+#include "base/units.hpp"
 
 namespace entropy {
 namespace {
@@ -73,6 +76,68 @@ std::string print_query(const Query& query) {
     append(out, concat(out.empty() ? "?" : "&", percent_encode(key), "=", percent_encode(value)));
   }
   return out;
+}
+
+namespace {
+
+std::unexpected<Error> no_url(std::string_view text, std::string_view why) {
+  return fail(ErrorCode::invalid,
+              concat(quoted(text.substr(0, 80)), " is no address as http://HOST[:PORT]/PATH: ", why));
+}
+
+// "host", "host:8080", "[::1]:8080".
+bool read_authority(std::string_view text, HttpUrl& url) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos) return false;
+    url.host = text.substr(1, end - 1);
+    port = text.substr(end + 1);
+    if (!port.empty() && !port.starts_with(':')) return false;
+    if (url.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos) return false;
+  } else {
+    const auto colon = text.find(':');
+    url.host = text.substr(0, colon);
+    if (colon != std::string_view::npos) port = text.substr(colon);
+    const auto is_of_a_name = [](char c) { return is_unreserved(c) && c != '~'; };
+    if (!std::ranges::all_of(url.host, is_of_a_name)) return false;
+  }
+  if (!port.empty()) {
+    const auto number = parse_unsigned(port.substr(1));
+    if (!number || *number == 0 || *number > 65535) return false;
+    url.port = static_cast<std::uint16_t>(*number);
+  }
+  return !url.host.empty();
+}
+
+}  // namespace
+
+Result<HttpUrl> parse_http_url(std::string_view text) {
+  constexpr std::size_t longest = 2048;
+  if (text.size() > longest) return no_url(text, "it is longer than 2048 characters");
+  for (const char c : text) {
+    if (c <= ' ' || c >= 127 || c == '"' || c == '<' || c == '>' || c == '\\')
+      return no_url(text, "it has characters that must be written as %XX");
+  }
+  HttpUrl url;
+  std::string_view rest;
+  if (text.starts_with("http://")) {
+    rest = text.substr(7);
+  } else if (text.starts_with("https://")) {
+    rest = text.substr(8);
+    url.tls = true;
+  } else {
+    return no_url(text, "only http and https can be asked");
+  }
+  url.port = url.tls ? 443 : 80;
+  const auto end = rest.find_first_of("/?#");
+  const std::string_view authority = rest.substr(0, end);
+  if (authority.contains('@')) return no_url(text, "a user or password in it would be kept and shown");
+  if (!read_authority(authority, url)) return no_url(text, "it names no host and port");
+  url.target = end == std::string_view::npos ? "" : rest.substr(end);
+  if (url.target.contains('#')) return no_url(text, "what follows a # is not sent");
+  if (!url.target.starts_with('/')) url.target.insert(0, "/");
+  return url;
 }
 
 }  // namespace entropy

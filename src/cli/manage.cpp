@@ -14,6 +14,8 @@ struct Given {
   std::string lease = "30s";
   std::string log_format = "text";
   std::string history = "30d,1GB";
+  std::string max_active;
+  std::string max_share;
 };
 
 Result<Duration> parse_lease(std::string_view text) {
@@ -54,6 +56,24 @@ Result<> parse_history(std::string_view text, ManageOptions& options) {
   return {};
 }
 
+Result<> parse_limits(const Given& given, ManageOptions& options) {
+  if (!given.max_active.empty()) {
+    const auto count = parse_unsigned(given.max_active);
+    if (!count || *count == 0)
+      return fail(ErrorCode::invalid,
+                  concat("--max-active: ", entropy::quoted(given.max_active), " is no number of faults from 1 on"));
+    options.max_active = *count;
+  }
+  if (!given.max_share.empty()) {
+    const auto share = parse_probability(given.max_share);
+    if (!share || *share <= 0)
+      return fail(ErrorCode::invalid,
+                  concat("--max-share: ", entropy::quoted(given.max_share), " is no share, as in 25% or 0.25"));
+    options.max_share = *share;
+  }
+  return {};
+}
+
 // Docker's words: DOCKER_TLS_VERIFY says whether, DOCKER_CERT_PATH (else ~/.docker) with which files.
 std::string docker_cert_path(const Console& console) {
   if (console.env("DOCKER_TLS_VERIFY").empty()) return {};
@@ -89,6 +109,8 @@ Result<ManageOptions> complete(const Given& given, const Context& context) {
   }
   const auto history = parse_history(given.history, options);
   if (!history) return fail(history.error());
+  const auto limits = parse_limits(given, options);
+  if (!limits) return fail(limits.error());
   options.docker_cert_path = docker_cert_path(context.console);
   if (!options.scope.empty()) {
     const auto scope = policy::Selector::parse(options.scope);
@@ -125,6 +147,12 @@ void add_manage_command(Commands& commands) {
   command.add_option("--scope", given->options.scope, "touch only containers that this selects")->type_name("SELECTOR");
   command.add_flag("--require-opt-in", given->options.require_opt_in,
                    "touch only containers labelled entropy.enable=true");
+  command.add_option("--max-active", given->max_active, "hold at most so many faults at once, over all policies")
+      ->type_name("N");
+  command.add_option("--max-share", given->max_share, "disturb at most this share of a service's replicas at once")
+      ->type_name("SHARE");
+  command.add_flag("!--no-probes", given->options.probes,
+                   "ask no addresses for policies: refuse http and prometheus in stop_when and start_when");
   command.add_option("--lease", given->lease, "injectors undo everything after so long without the service (30s)")
       ->type_name("DURATION");
   command.add_option("--history", given->history, "how long and how much of what happened is kept (30d,1GB)")

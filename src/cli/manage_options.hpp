@@ -1,6 +1,8 @@
 // The command line of `entropy manage`, checked and with its defaults filled in.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,9 @@ struct ManageOptions {
   std::string token;  // given by option or environment; empty: the one kept in the data directory
   std::string scope;  // a selector; empty: no restriction
   bool require_opt_in = false;
+  std::optional<std::uint64_t> max_active;  // faults at once
+  std::optional<double> max_share;          // of a service's replicas at once, more than 0
+  bool probes = true;                       // addresses that policies name in stop_when and start_when are asked
   Duration lease = std::chrono::seconds(30);
   bool no_auth = false;
   bool no_tls = false;

@@ -32,6 +32,8 @@ Result<Readiness> readiness_of(const Client& client, const std::string& name) {
   if (readiness.phase == "halted") return fail(ErrorCode::conflict, "everything is halted: entropy resume");
   if (readiness.phase == "degraded")
     return fail(ErrorCode::unavailable, concat(name, ": ", field_text(*answer, "message")));
+  if (!field_text(*answer, "status.stopped.condition").empty())
+    return fail(ErrorCode::conflict, concat(name, ": ", field_text(*answer, "status.message")));
   if (readiness.phase == "expired") return readiness;
   const auto due = client.call("GET", concat("/v1/forecast", print_query({{"policy", name}, {"until", "1us"}})));
   if (!due) return fail(due.error());
@@ -40,7 +42,9 @@ Result<Readiness> readiness_of(const Client& client, const std::string& name) {
   readiness.targets = targets->get_array().size();
   for (const auto& target : targets->get_array()) {
     const std::string state = field_text(target, "state");
-    if (state == "active" || state == "spared" || (state == "armed" && !is_due(*due, field_text(target, "name"))))
+    // What the service's limits hold back gets no further.
+    if (state == "active" || state == "spared" || state == "held-back" ||
+        (state == "armed" && !is_due(*due, field_text(target, "name"))))
       ++readiness.ready;
   }
   return readiness;

@@ -163,7 +163,8 @@ void RunSession::renew_one(Member& member) {
   if (!answer) return say(concat(member.name, ": not renewed: ", answer.error().message));
   if (field_text(*answer, "state") == "stopped") {
     member.lost = true;
-    return say(concat(member.name, ": somebody else has stopped it"));
+    const std::string why = field_text(*answer, "status.message");
+    return say(concat(member.name, ": ", why.empty() ? "somebody else has stopped it" : why));
   }
   json::object body = policy_fields(*answer);
   const std::string ttl = to_string(ttl_at(member, Steady::now()));

@@ -95,6 +95,43 @@ void examine_backends(Diagnosis& diagnosis, const json::value& endpoint) {
   }
 }
 
+std::vector<std::string> texts_at(const json::value& object, std::string_view path) {
+  std::vector<std::string> texts;
+  const auto* found = find_field(object, path);
+  if (found == nullptr || !found->is_array()) return texts;
+  for (const auto& each : found->get_array()) texts.push_back(field_text(&each));
+  return texts;
+}
+
+// Other services' injectors, and what services that are no more have left.
+void examine_others(Diagnosis& diagnosis, const json::value& endpoint) {
+  const auto* others = find_field(endpoint, "others");
+  if (others == nullptr || !others->is_array()) return;
+  for (const auto& each : others->get_array()) {
+    const auto orphans = texts_at(each, "orphans");
+    diagnosis.note(concat("the Entropy with the manager id ", field_text(each, "manager"), " has ",
+                          field_text(each, "containers"), " containers there, which are left alone"));
+    if (orphans.empty()) continue;
+    diagnosis.bad(concat("nobody serves ", join(orphans, ", "), " any more: entropy doctor --fix removes ",
+                         orphans.size() == 1 ? "it" : "them"));
+  }
+}
+
+// Before anything is examined: what is removed is no trouble any more.
+void fix(Diagnosis& diagnosis, const Client& client) {
+  const auto cleaned = client.call("POST", "/v1/endpoints:clean");
+  diagnosis.heading("Mended");
+  if (!cleaned) return diagnosis.bad(cleaned.error().message);
+  bool any = false;
+  for (const auto& each : cleaned->is_array() ? cleaned->get_array() : json::array()) {
+    const std::string where = concat(" from ", field_text(each, "endpoint"));
+    for (const auto& name : texts_at(each, "removed")) diagnosis.good(concat("removed ", name, where));
+    for (const auto& failed : texts_at(each, "failed")) diagnosis.bad(concat("not removed", where, ": ", failed));
+    any |= !texts_at(each, "removed").empty() || !texts_at(each, "failed").empty();
+  }
+  if (!any) diagnosis.good("no service that is no more has left anything");
+}
+
 void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
   const auto text = [&](std::string_view path) { return field_text(endpoint, path); };
   diagnosis.heading(concat("Endpoint ", text("endpoint")));
@@ -108,13 +145,15 @@ void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
   if (text("swarm") == "manager") diagnosis.good(concat("manager of its Swarm (services: ", text("services"), ")"));
   if (!text("message").empty()) diagnosis.note(text("message"));
   examine_backends(diagnosis, endpoint);
+  examine_others(diagnosis, endpoint);
 }
 
-int run_doctor(const Context& context) {
+int run_doctor(const Context& context, bool mend) {
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
   Diagnosis diagnosis(context.console.out);
   examine_local(diagnosis, context.console, *client);
+  if (mend) fix(diagnosis, *client);
   const auto endpoints = client->call("POST", "/v1/endpoints:examine");
   diagnosis.heading("Service");
   if (!endpoints) {
@@ -169,8 +208,11 @@ void print_info(std::ostream& out, const json::value& info) {
 }  // namespace
 
 void add_system_commands(Commands& commands) {
-  commands.add("doctor", "say what this host, the service and its engines can do, and what is missing",
-               "entropy doctor", run_doctor);
+  const auto mend = std::make_shared<bool>(false);
+  CLI::App& doctor =
+      commands.add("doctor", "say what this host, the service and its engines can do, and what is missing",
+                   "entropy doctor", [mend](const Context& context) { return run_doctor(context, *mend); });
+  doctor.add_flag("--fix", *mend, "first remove what services that are no more have left on the engines");
   const auto add_text_format = [](CLI::App& command, std::string& format) {
     command.add_option("-f,--format", format, "text, json or a template such as '{{json .}}'")->type_name("FORMAT");
   };

@@ -5,13 +5,15 @@
 namespace entropy::control {
 namespace {
 
-void tell_of(std::string type, const std::string& policy, const TargetState& target, Journal& journal) {
+void tell_of(std::string type, const std::string& policy, const TargetState& target, Journal& journal,
+             const std::string& reason = {}) {
   Event event;
   event.type = std::move(type);
   event.policy = policy;
   event.target = target.name;
   event.endpoint = target.endpoint;
   event.data["id"] = target.id;
+  if (!reason.empty()) event.data["reason"] = reason;
   journal.event(std::move(event));
 }
 
@@ -24,6 +26,11 @@ std::vector<TargetState> without(const std::vector<TargetState>& some, const std
     if (!known.contains({each.endpoint, each.id})) left.push_back(each);
   }
   return left;
+}
+
+std::vector<TargetState> held_back(std::vector<TargetState> targets) {
+  std::erase_if(targets, [](const TargetState& each) { return each.held_back.empty(); });
+  return targets;
 }
 
 }  // namespace
@@ -53,6 +60,8 @@ void Changes::tell_targets(const Plan& plan, Journal& journal) {
     if (known == match.targets) continue;
     for (const auto& each : without(match.targets, known)) tell_of("target.added", policy, each, journal);
     for (const auto& each : without(known, match.targets)) tell_of("target.removed", policy, each, journal);
+    for (const auto& each : without(held_back(match.targets), held_back(known)))
+      tell_of("target.held_back", policy, each, journal, each.held_back);
     known = match.targets;
   }
 }

@@ -1,5 +1,5 @@
 // Tells the journal what came and went since the last look: engines (endpoint.connected, endpoint.lost), and the
-// containers that a policy matches (target.added, target.removed).
+// containers that a policy matches (target.added, target.removed), and keeps away from (target.held_back).
 #pragma once
 
 #include <map>

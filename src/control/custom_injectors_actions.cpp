@@ -68,9 +68,8 @@ docker::Task<> CustomInjectors::run_container(Endpoint& where, CustomRun run) {
   Result<> started = fail(ErrorCode::unavailable, "the service ends");
   if (!stopped_) started = co_await where.engine().start_container(*id);
   if (!started) {
-    // Never started: nothing to roll back, and nothing else to do if this fails too (the next pass sees it).
-    (void)co_await where.engine().remove_container(*id);
-    where.forget(*id);
+    std::function<bool()> give_up = [this] { return stopped_; };
+    co_await where.remove_until_gone(*id, std::move(give_up));
     co_return fail(context(concat("starting the image ", run.custom.image), started.error()));
   }
   Run made{run.endpoint, run.target_id, run.target_name, content_of(run.key), run.fault};

@@ -122,6 +122,18 @@ TEST_F(CustomManagerTest, AMissingImageIsPulledOrSaid) {
   until([&] { return phase("skew") == Phase::active; });
 }
 
+TEST_F(CustomManagerTest, WhatCouldNotBeStartedIsRemovedUntilItIsGone) {
+  engine_->run_container("db", {{"service", "db"}});
+  engine_->refuse["start"] = engine_->refuse["remove"] = Error{ErrorCode::timeout, "no answer in time", {}};
+  ASSERT_TRUE(manager_->create_policy(custom()));
+  until([&] { return !engine_->injector_ids().empty(); });
+  auto stopped = wait_for(manager_->remove_policy("skew", false, std::nullopt));
+  EXPECT_TRUE(stopped);
+  EXPECT_TRUE(manager_->policy("skew")) << "it may run for all we know";
+  engine_->refuse.clear();
+  until([&] { return engine_->injector_ids().empty() && !manager_->policy("skew"); });
+}
+
 TEST_F(CustomManagerTest, ANewServiceTakesOverAndShutsDown) {
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(custom()));

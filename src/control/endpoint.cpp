@@ -20,7 +20,7 @@ constexpr Duration longest_backoff = 5s;
 
 bool is_up(const std::string& state) { return state == "running" || state == "paused"; }
 
-// Actions after which a container may look different. The many others (exec_*, health checks, attach) say nothing.
+// Actions after which a container may look different. The many others (exec_*, attach) say nothing.
 bool changes_container(const std::string& action) {
   static const std::set<std::string> actions = {"create", "start", "restart", "pause", "unpause", "rename", "update"};
   return actions.contains(action) || action.starts_with("health_status");
@@ -28,12 +28,13 @@ bool changes_container(const std::string& action) {
 
 }  // namespace
 
-Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing,
-                   std::function<void()> on_change)
+Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, const Clock& clock,
+                   Handlers handlers)
     : name_(std::move(name)),
       engine_(std::move(engine)),
       timing_(timing),
-      on_change_(std::move(on_change)),
+      clock_(clock),
+      handlers_(std::move(handlers)),
       work_(timing) {}
 
 asio::awaitable<void> Endpoint::run() {
@@ -78,14 +79,18 @@ asio::awaitable<void> Endpoint::refresh_loop() {
       list_due_ = services_due_ = false;
       next_list = now + resync_period;
       const auto listed = co_await list_all();
+      news_ = true;
       if (!listed) {
         set_lost(listed.error().message);
         list_due_ = following_;
       }
     }
-    if (std::exchange(services_due_, false)) co_await list_services();
+    if (std::exchange(services_due_, false)) {
+      co_await list_services();
+      news_ = true;
+    }
     co_await look_at_dirty();
-    on_change_();
+    tell_news();
   }
 }
 
@@ -102,10 +107,24 @@ asio::awaitable<void> Endpoint::look_at_dirty() {
   dirty_.merge(again);
 }
 
+docker::Task<> Endpoint::ask_info() {
+  const auto asked = timing_.elapsed();
+  auto info = co_await engine_->info();
+  if (!info) co_return fail(info.error());
+  info_ = std::move(*info);
+  skew_.reset();
+  if (!info_->clock) co_return Result<>();
+  // It read its clock at some time in between: what that explains is no difference.
+  const auto took = timing_.elapsed() - asked;
+  const auto ahead = *info_->clock - clock_.now() + took / 2;
+  skew_ = std::max<Duration>(std::chrono::abs(ahead) - took / 2, Duration::zero());
+  if (ahead < Duration::zero()) skew_ = -*skew_;
+  co_return Result<>();
+}
+
 docker::Task<> Endpoint::list_all() {
   // Services first: no container is shown without the labels of its service, which may protect it.
-  auto info = co_await engine_->info();
-  if (info) info_ = std::move(*info);
+  (void)co_await ask_info();
   co_await list_services();
   std::vector<std::string> any_label;
   const std::uint64_t asked = ++moment_;
@@ -205,6 +224,8 @@ docker::Task<> Endpoint::inspect(std::string id) {
   CachedContainer cached{std::move(details->container), details->started_at, false};
   cached.up = is_up(cached.container.state);
   cached.details = std::make_shared<const docker::ContainerDetails>(std::move(*details));
+  if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second.container);
+  note_change(cached.container);
   containers_[id] = std::move(cached);
   heard_[id] = asked;
   co_return Result<>();
@@ -219,7 +240,27 @@ docker::Task<> Endpoint::inspect_until_seen(std::string id, std::function<bool()
   co_return seen;
 }
 
+asio::awaitable<void> Endpoint::remove_until_gone(std::string id, std::function<bool()> give_up) {
+  constexpr Duration pause = 500ms;
+  while (true) {
+    const auto removed = co_await engine_->remove_container(id);
+    if (removed || removed.error().code == ErrorCode::not_found) co_return forget(id);
+    spdlog::warn("{}: removing {}: {}", name_, id.substr(0, 12), removed.error().message);
+    if (give_up()) co_return;
+    co_await timing_.sleep(pause);
+  }
+}
+
+void Endpoint::note_change(const docker::Container& container) {
+  news_ = news_ || handlers_.concerns(*this, container);
+}
+
+void Endpoint::tell_news() {
+  if (std::exchange(news_, false)) handlers_.on_change();
+}
+
 void Endpoint::forget(const std::string& id) {
+  if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second.container);
   containers_.erase(id);
   heard_[id] = ++moment_;
 }
@@ -242,24 +283,54 @@ void Endpoint::on_event(const docker::Event& event) {
     return;
   }
   if (event.type != "container") return;
-  if (event.action == "die") {
+  if (event.action == "oom") {
+    note_end(event);
+    tell_news();
+  } else if (event.action == "die") {
+    note_end(event);
     heard_[event.id] = ++moment_;
     if (const auto known = containers_.find(event.id); known != containers_.end()) known->second.up = false;
-    on_change_();
+    tell_news();
   } else if (event.action == "destroy") {
     forget(event.id);
-    on_change_();
+    tell_news();
   } else if (changes_container(event.action)) {
     heard_[event.id] = ++moment_;
     look_at(event.id);
   }
 }
 
+// One that came and went before anybody looked is known by what the event says: its labels are among the attributes.
+void Endpoint::note_end(const docker::Event& event) {
+  constexpr std::size_t most = 256;
+  constexpr Duration longest = 1min;
+  const auto text = [&](const char* key) {
+    const auto found = event.attributes.find(key);
+    return found == event.attributes.end() ? std::string() : found->second;
+  };
+  EndedContainer ended;
+  if (const auto known = containers_.find(event.id); known != containers_.end()) {
+    ended.container = known->second.container;
+  } else {
+    ended.container.id = event.id;
+    ended.container.name = text("name");
+    ended.container.image = text("image");
+    ended.container.labels = event.attributes;
+  }
+  note_change(ended.container);
+  if (is_of_ours(ended.container)) return;
+  ended.at = timing_.elapsed();
+  ended.exit_code = static_cast<int>(parse_unsigned(text("exitCode")).value_or(0));
+  ended.out_of_memory = event.action == "oom";
+  ended_.push_back(std::move(ended));
+  while (ended_.size() > most || ended_.front().at < timing_.elapsed() - longest) ended_.pop_front();
+}
+
 void Endpoint::set_lost(std::string why) {
   if (lost_ != why) spdlog::warn("{}: {}", name_, why);
   lost_ = std::move(why);
   asked_ = true;
-  on_change_();
+  handlers_.on_change();
 }
 
 }  // namespace entropy::control

@@ -3,6 +3,7 @@
 // look at.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,10 +26,24 @@ struct CachedContainer {
   std::shared_ptr<const docker::ContainerDetails> details = {};
 };
 
-// One thread. Runs from `run` to `stop`; `on_change` is called whenever what it shows may have changed.
+// A container that is none of ours and has ended, or in which something was killed for want of memory.
+struct EndedContainer {
+  docker::Container container;
+  Duration at{0};  // of the steady clock
+  int exit_code = 0;
+  bool out_of_memory = false;
+};
+
+// One thread. Runs from `run` to `stop`; `on_change` is called whenever what it shows may have changed, but for
+// containers that are of no concern, as they were and as they are.
 class Endpoint {
  public:
-  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, std::function<void()> on_change);
+  struct Handlers {
+    std::function<void()> on_change;
+    std::function<bool(const Endpoint&, const docker::Container&)> concerns;
+  };
+  Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, const Clock& clock,
+           Handlers handlers);
 
   const std::string& name() const { return name_; }
   docker::Engine& engine() { return *engine_; }
@@ -41,6 +56,10 @@ class Endpoint {
   // Whether it has ever been listed: before that, nothing is known of what it holds.
   bool known() const { return known_; }
   const std::map<std::string, CachedContainer>& containers() const { return containers_; }
+  // Of the last minute, the last 256.
+  const std::deque<EndedContainer>& ended() const { return ended_; }
+  // How far its host's clock is ahead of ours, as far as that can be told; none if it does not say.
+  const std::optional<Duration>& skew() const { return skew_; }
   // None before it has answered once; of then, while it can't be reached.
   const std::optional<docker::EngineInfo>& info() const { return info_; }
   // Of its Swarm, where it is a manager. One that is removed stays until its last container here has gone.
@@ -56,6 +75,9 @@ class Endpoint {
   // The same of one that was just started, again and again until the engine answers or `give_up` says so: what nobody
   // sees would be made anew, or nobody would ask it whether it is clean.
   docker::Task<> inspect_until_seen(std::string id, std::function<bool()> give_up);
+  // Removes one of ours, at least once, until the engine says that it is gone or `give_up` says so: one that could not
+  // be started in order may run for all we know.
+  boost::asio::awaitable<void> remove_until_gone(std::string id, std::function<bool()> give_up);
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
   // These are inspected whenever the containers are listed, so that no lost event hides what became of them.
@@ -69,7 +91,11 @@ class Endpoint {
   void take_services(std::vector<docker::SwarmService> services);
   boost::asio::awaitable<void> look_at_dirty();
   void on_event(const docker::Event& event);
+  void note_end(const docker::Event& event);
+  void note_change(const docker::Container& container);
+  void tell_news();
   void look_at(const std::string& id);
+  docker::Task<> ask_info();
   void take_list(std::vector<docker::Container> containers, std::uint64_t asked);
   bool is_outdated(const std::string& id, std::uint64_t asked) const;
   void set_lost(std::string why);
@@ -77,8 +103,12 @@ class Endpoint {
   std::string name_;
   std::unique_ptr<docker::Engine> engine_;
   Timing& timing_;
-  std::function<void()> on_change_;
+  const Clock& clock_;
+  Handlers handlers_;
+  bool news_ = false;  // that somebody should hear
   std::map<std::string, CachedContainer> containers_;
+  std::deque<EndedContainer> ended_;
+  std::optional<Duration> skew_;
   std::optional<docker::EngineInfo> info_;
   Services services_;
   std::optional<std::string> services_error_;

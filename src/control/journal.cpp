@@ -328,6 +328,12 @@ std::optional<Time> Journal::left_open_since(const std::string& endpoint, const 
   return found == unclaimed_.end() ? std::nullopt : found->record.started;
 }
 
+std::vector<store::FaultRecord> Journal::left_open() const {
+  std::vector<store::FaultRecord> records;
+  for (const auto& entry : unclaimed_) records.push_back(entry.record);
+  return records;
+}
+
 void Journal::failed(const Source& source, const program::FaultFailed& report) {
   note_window(source.endpoint, report.fault, Seen::failure);
   store::FaultRecord record = record_of(source.endpoint, report.fault);
@@ -398,6 +404,14 @@ Journal::Seen Journal::take_seen(const std::string& endpoint, const std::string&
   windows.erase(windows.begin(), windows.upper_bound(begin));
   if (windows.empty()) seen_.erase(found);
   return seen;
+}
+
+void Journal::forget_unless(const std::set<Target>& targets, Time before) {
+  std::set<Target> open;
+  for (const auto& [key, entry] : open_) open.emplace(std::get<0>(key), std::get<1>(key), std::get<2>(key));
+  std::erase_if(seen_, [&](const auto& entry) {
+    return !targets.contains(entry.first) && !open.contains(entry.first) && entry.second.rbegin()->first < before;
+  });
 }
 
 std::uint64_t Journal::missed_count(const std::string& policy) const {

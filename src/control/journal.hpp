@@ -7,7 +7,9 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -43,6 +45,8 @@ class Journal {
   void amend(store::FaultRecord record, const std::string& measured);
   // Since when a fault holds that a former service has left open and nobody has claimed yet.
   std::optional<Time> left_open_since(const std::string& endpoint, const program::Fault& fault) const;
+  // Those that a former service has left open, until somebody claims them.
+  std::vector<store::FaultRecord> left_open() const;
   // What faults that still hold have done so far.
   void progress(const Source& source, const std::vector<program::Progress>& faults);
   // The same row with what is known by now.
@@ -65,6 +69,9 @@ class Journal {
   // for in their order, once: this one and those before it are forgotten.
   enum class Seen { nothing, failure, held };
   Seen take_seen(const std::string& endpoint, const std::string& policy, const std::string& target, Time begin);
+  // Of targets that are not among these (endpoint, policy, name) what was seen is forgotten, if it began before then.
+  using Target = std::tuple<std::string, std::string, std::string>;
+  void forget_unless(const std::set<Target>& targets, Time before);
   std::uint64_t missed_count(const std::string& policy) const;
   void forget_policy(const std::string& policy);
 
@@ -113,7 +120,7 @@ class Journal {
   std::vector<Open> unclaimed_;             // left open by a former service
   std::deque<store::FaultRecord> unsaved_;  // that have ended, oldest first
   // Windows that were seen, until `take_seen` asks; by endpoint, policy and target, and by when they began.
-  std::map<std::tuple<std::string, std::string, std::string>, std::map<Time, Seen>> seen_;
+  std::map<Target, std::map<Time, Seen>> seen_;
   std::map<std::string, std::uint64_t> missed_;
 };
 

@@ -28,6 +28,18 @@ Result<> check_revision(const policy::Record& record, std::optional<std::uint64_
                                               ", not ", *if_revision, ": read it again"));
 }
 
+void prepare_start(policy::Record& record) {
+  record.held = !record.policy.start_when.empty();
+  record.stopped.reset();
+}
+
+std::string why_held(const std::vector<ConditionView>& conditions) {
+  const auto lacking = [](const ConditionView& each) { return !each.stop && !each.holds; };
+  const auto first = std::ranges::find_if(conditions, lacking);
+  if (first == conditions.end()) return "it is about to begin";
+  return concat("it begins when all of start_when holds; not yet ", first->condition, " (", first->evidence, ")");
+}
+
 std::unexpected<Error> is_halted() {
   return fail(ErrorCode::conflict, "everything is halted: resume first (entropy resume)");
 }
@@ -41,8 +53,11 @@ Manager::Manager(Timing& timing, store::Store& store, const Clock& clock, Manage
       clock_(clock),
       options_(options),
       journal_(store, clock, metrics_, options.history),
+      guard_(timing, options.probe, [this] { reconciler_.wake(); }),
       reconciler_(timing, clock, store, journal_, metrics_, desired_,
-                  ReconcilerOptions{options.manager_id, options.lease, std::move(options.image)}) {
+                  ReconcilerOptions{[this](const Index& index, Time now) { review(index, now); },
+                                    [this] { return guard_.until_next_question(); }, options.manager_id, options.lease,
+                                    std::move(options.image)}) {
   desired_.rules = options_.rules;
 }
 
@@ -53,6 +68,7 @@ Result<std::unique_ptr<Manager>> Manager::make(Timing& timing, store::Store& sto
   if (!policies) return fail(policies.error());
   manager->desired_.policies = std::move(*policies);
   for (const auto& record : manager->desired_.policies) manager->metrics_.policy_is_there(record.policy);
+  manager->reconciler_.recall(recalled_picks(manager->desired_.policies, manager->journal_.left_open()));
   const auto halt = store.halt();
   if (!halt) return fail(halt.error());
   manager->halt_ = *halt;
@@ -87,6 +103,8 @@ PolicyView Manager::view(const policy::Record& record, const Index& index, const
     if (fault.policy == record.policy.name) view.acts.push_back(fault);
   }
   view.status.missed = journal_.missed_count(record.policy.name);
+  view.status.conditions = guard_.views(record, desired_, index);
+  if (record.held && view.status.phase == Phase::waiting) view.status.message = why_held(view.status.conditions);
   return view;
 }
 
@@ -139,14 +157,19 @@ Result<policy::Record> Manager::fresh_record(policy::Draft draft) {
     draft.policy.schedule.seed =
         Hash().number(options_.random_seed).text("seed").number(random_counter_++).value() >> unused_bits;
   }
+  const auto conditions = check_conditions(draft.policy);
+  if (!conditions) return fail(conditions.error());
   draft.policy.schedule.epoch = now;
-  return policy::Record{std::move(draft.policy), 1, now, now};
+  policy::Record record{std::move(draft.policy), 1, now, now};
+  record.held = record.policy.running && !record.policy.start_when.empty();
+  return record;
 }
 
 Result<> Manager::save(policy::Record record, std::string event_type, const Caller& by) {
   const auto stored = store_.put_policy(record);
   if (!stored) return stored;
   const std::string name = record.policy.name;
+  unsaved_.erase(name);
   metrics_.policy_is_there(record.policy);
   auto* known = find(name);
   if (known == nullptr) {
@@ -198,13 +221,18 @@ Result<Manager::Put> Manager::put_policy(std::string name, policy::Draft draft,
   }
   const auto revision = check_revision(*known, if_revision);
   if (!revision) return fail(revision.error());
+  const auto conditions = check_conditions(draft.policy);
+  if (!conditions) return fail(conditions.error());
   policy::Record record = *known;
   const policy::Policy before = record.policy;
   if (!draft.has_seed) draft.policy.schedule.seed = before.schedule.seed;
   record.policy = std::move(draft.policy);
   if (desired_.halted && record.policy.running && !before.running) return is_halted();
-  record.policy.schedule.epoch =
-      policy::restarts_schedule(before, record.policy) ? clock_.now() : before.schedule.epoch;
+  const bool was_held = record.held;
+  if (!before.running && record.policy.running) prepare_start(record);
+  record.held &= record.policy.running && !record.policy.start_when.empty();
+  const bool anew = policy::restarts_schedule(before, record.policy) || (was_held && !record.held);
+  record.policy.schedule.epoch = anew ? clock_.now() : before.schedule.epoch;
   record.updated = clock_.now();
   ++record.revision;
   const auto saved = save(std::move(record), "policy.updated", by);
@@ -218,10 +246,11 @@ Result<PolicyView> Manager::start_policy(std::string name, Caller by) {
   const auto* known = find(name);
   if (known == nullptr) return no_policy(name);
   if (desired_.halted) return is_halted();
-  const bool over = clock_.now() >= policy::expiry(known->policy.schedule);
+  const bool over = clock_.now() >= policy::end_of(*known);
   if (known->policy.running && !over) return view_now(name);
   policy::Record record = *known;
   record.policy.running = true;
+  prepare_start(record);
   record.policy.schedule.epoch = clock_.now();
   record.updated = clock_.now();
   ++record.revision;
@@ -230,19 +259,28 @@ Result<PolicyView> Manager::start_policy(std::string name, Caller by) {
   return view_now(name);
 }
 
+// In memory whether or not it can be stored: a full disk must not keep anybody from stopping what harms.
+Result<> Manager::mark_stopped(policy::Record& known, const Caller& by, boost::json::object data) {
+  known.policy.running = false;
+  known.held = false;
+  known.updated = clock_.now();
+  ++known.revision;
+  const auto stored = store_.put_policy(known);
+  if (!stored) unsaved_.insert(known.policy.name);
+  tell("policy.stopped", known.policy.name, by, std::move(data));
+  reconciler_.wake();
+  return stored;
+}
+
 Task<PolicyView> Manager::stop_policy(std::string name, Caller by) {
-  const auto* known = find(name);
+  auto* known = find(name);
   if (known == nullptr) co_return no_policy(name);
-  if (known->policy.running) {
-    policy::Record record = *known;
-    record.policy.running = false;
-    record.updated = clock_.now();
-    ++record.revision;
-    const auto saved = save(std::move(record), "policy.stopped", by);
-    if (!saved) co_return fail(saved.error());
-  }
+  Result<> stored;
+  if (known->policy.running) stored = mark_stopped(*known, by);
   const auto clean = co_await wait_clean(name);
   if (!clean) co_return fail(context("stopped, but not rolled back everywhere", clean.error()));
+  if (!stored)
+    co_return fail(context("stopped and rolled back, but not over a restart of the service", stored.error()));
   co_return view_now(name);
 }
 

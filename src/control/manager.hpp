@@ -4,10 +4,12 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "control/guard.hpp"
 #include "control/journal.hpp"
 #include "control/reconciler.hpp"
 #include "control/service.hpp"
@@ -21,7 +23,8 @@ struct ManagerOptions {
   Duration lease = std::chrono::seconds(30);
   InjectorImage image;
   store::HistoryLimits history;
-  std::uint64_t random_seed = 0;  // for names and seeds that are made up
+  std::shared_ptr<HttpProbe> probe = nullptr;  // null: policies may not name addresses to be asked
+  std::uint64_t random_seed = 0;               // for names and seeds that are made up
 };
 
 class Manager final : public Service {
@@ -62,6 +65,7 @@ class Manager final : public Service {
                                    const std::vector<std::string>& failures) const override;
   std::vector<EndpointView> endpoints() const override;
   Task<std::vector<EndpointView>> examine_endpoints() override;
+  Task<std::vector<CleanedView>> clean_endpoints(Caller by = {}) override;
   ServiceInfo info() const override;
   Task<std::vector<OfferedFailure>> offered_failures() override;
   Task<TrialView> try_image(std::string endpoint, policy::CustomFailure custom) override;
@@ -92,6 +96,11 @@ class Manager final : public Service {
   Result<PolicyView> view_now(std::string_view name) const;
   void tell(std::string type, std::string_view policy, const Caller& by, boost::json::object data = {});
   std::string free_name();
+  Result<> check_conditions(const policy::Policy& policy) const;
+  void review(const Index& index, Time now);
+  Result<> mark_stopped(policy::Record& known, const Caller& by, boost::json::object data = {});
+  void stop_by_condition(policy::Record& record, const Guard::Verdict& verdict, Time now);
+  void begin_held(const policy::Record& record, Time now);
 
   Timing& timing_;
   boost::asio::any_io_executor executor_;
@@ -103,6 +112,8 @@ class Manager final : public Service {
   std::uint64_t random_counter_ = 0;
   Metrics metrics_;
   Journal journal_;
+  Guard guard_;
+  std::set<std::string> unsaved_;  // policies that were stopped and could not be stored as such
   Reconciler reconciler_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "control/manager.hpp"
 #include "control/spawn.hpp"
+#include "fakes/fake_clock.hpp"
 #include "fakes/fake_engine.hpp"
 #include "fakes/metric_value.hpp"
 
@@ -27,10 +28,9 @@ class ManagerTest : public testing::Test {
     auto fake = std::make_unique<fakes::FakeEngine>(io_.get_executor());
     fake->containers = kept_;
     engine_ = fake.get();
-    ManagerOptions options;
     options.manager_id = "m1";
     options.image = {"entropy-injector:x", "tar"};
-    manager_ = *Manager::make(timing_, *store_, clock_, std::move(options));
+    manager_ = *Manager::make(timing_, *store_, clock_, options);
     manager_->add_endpoint("fake", std::move(fake));
     spawn(io_.get_executor(), "the manager", manager_->run());
     until([&] { return manager_->endpoints().front().up; });
@@ -68,9 +68,10 @@ class ManagerTest : public testing::Test {
     return metric("entropy_windows_total", {{"policy", policy}, {"outcome", outcome}});
   }
 
+  ManagerOptions options;
   asio::io_context io_;
   SystemTiming timing_{io_.get_executor()};
-  SystemClock clock_;
+  fakes::JumpingClock clock_;
   std::unique_ptr<store::Store> store_ = *store::Store::open(":memory:");
   fakes::FakeEngine* engine_ = nullptr;
   std::map<std::string, fakes::FakeContainer> kept_;

@@ -10,6 +10,7 @@
 #include "control/labels.hpp"
 #include "control/manager.hpp"
 #include "control/namespaces.hpp"
+#include "control/orphans.hpp"
 
 namespace entropy::control {
 
@@ -42,11 +43,12 @@ class Forecast {
   }
 
  private:
+  // Whatever the service's limits say.
   bool takes_part(const std::string& name, std::uint64_t window) {
     if (policy_.pick.all()) return true;
-    const auto decided = picks_.find(policy_.name);
-    if (decided != picks_.end() && decided->second.windows.contains(window)) {
-      return is_picked(picks_, policy_, name, window);
+    if (const auto decided = picks_.find(policy_.name); decided != picks_.end()) {
+      const auto names = decided->second.windows.find(window);
+      if (names != decided->second.windows.end()) return names->second.contains(name);
     }
     auto [at, is_new] = foreseen_.try_emplace(window);
     if (is_new) {
@@ -62,6 +64,42 @@ class Forecast {
   std::set<std::pair<std::string, std::string>> targets_;  // endpoint and name
   std::map<std::uint64_t, std::set<std::string>> foreseen_;
 };
+
+// As the limits will have it if the containers of today stay as they are: what never gets room is left out.
+void apply_limits(std::vector<ForecastRow>& rows, const Desired& desired, const Plan& plan, const Index& index,
+                  Time now) {
+  using Key = std::tuple<std::string, std::string, std::uint64_t>;  // policy, name, window
+  Places places(index, desired.rules.limits);
+  std::map<std::string, std::map<std::string, Claim>> by_policy;
+  std::map<Key, Claim> claims;
+  for (const auto& row : rows) {
+    const auto record =
+        std::ranges::find(desired.policies, row.policy, [](const auto& each) { return each.policy.name; });
+    const auto [known, is_new] = by_policy.try_emplace(row.policy);
+    if (is_new) {
+      std::vector<const ObservedContainer*> containers;
+      for (const auto& target : plan.matches.at(row.policy).targets) {
+        if (const auto* container = index.find(target.endpoint, target.id)) containers.push_back(container);
+      }
+      known->second = claims_of(record->policy, containers, index, places);
+    }
+    const auto claim = known->second.find(row.target);
+    if (claim == known->second.end()) continue;  // its namespace rolls another one's dice
+    Claim made = claim_on(claim->second, record->policy, row.window);
+    if (made.begin <= now && was_let_in(plan.picks, record->policy, row.target, row.window.index))
+      made.standing = Claim::Standing::in;
+    claims.emplace(Key(row.policy, row.target, row.window.index), std::move(made));
+  }
+  std::vector<Claim> all;
+  for (auto& [key, claim] : claims) all.push_back(std::move(claim));
+  admit(desired.rules.limits, all, now);
+  std::set<Key> let_in;
+  for (const auto& claim : all) {
+    if (claim.let_in) let_in.emplace(claim.policy, claim.name, claim.window);
+  }
+  std::erase_if(rows,
+                [&](const ForecastRow& row) { return !let_in.contains({row.policy, row.target, row.window.index}); });
+}
 
 }  // namespace
 
@@ -182,6 +220,41 @@ Task<std::vector<EndpointView>> Manager::examine_endpoints() {
     const auto examined = co_await reconciler_.examine(*reconciler_.endpoint(view.endpoint));
     if (!examined) co_return fail(context(concat("examining ", view.endpoint), examined.error()));
     for (const auto& each : *examined) view.examined.push_back({each.backend, each.missing});
+    const auto others = co_await look_at_others(*reconciler_.endpoint(view.endpoint), options_.manager_id, clock_);
+    if (!others) co_return fail(context(concat("examining ", view.endpoint), others.error()));
+    std::map<std::string, OthersView> by_manager;
+    for (const auto& each : *others) {
+      OthersView& other = by_manager[each.manager];
+      other.manager = each.manager;
+      ++other.containers;
+      if (each.orphan) other.orphans.push_back(each.name);
+    }
+    for (auto& [manager, other] : by_manager) view.others.push_back(std::move(other));
+  }
+  co_return views;
+}
+
+Task<std::vector<CleanedView>> Manager::clean_endpoints(Caller by) {
+  std::vector<CleanedView> views;
+  for (const auto& endpoint : reconciler_.endpoints()) {
+    if (endpoint->lost()) continue;
+    CleanedView view{endpoint->name(), {}, {}};
+    const auto others = co_await look_at_others(*endpoint, options_.manager_id, clock_);
+    if (!others) co_return fail(context(concat("looking at ", view.endpoint), others.error()));
+    for (const auto& each : *others) {
+      if (!each.orphan) continue;
+      const auto removed = co_await endpoint->engine().remove_container(each.id);
+      if (!removed && removed.error().code != ErrorCode::not_found) {
+        view.failed.push_back(concat(each.name, ": ", removed.error().message));
+        continue;
+      }
+      endpoint->forget(each.id);
+      metrics_.orphan_removed();
+      view.removed.push_back(each.name);
+      tell("injector.removed", "", by,
+           {{"injector", each.id}, {"message", concat("nobody served it any more (of manager ", each.manager, ")")}});
+    }
+    views.push_back(std::move(view));
   }
   co_return views;
 }
@@ -223,12 +296,21 @@ std::vector<ForecastRow> Manager::forecast(std::string_view policy, Time until) 
   const Index index(observed);
   const Plan plan = control::plan(desired_, index, clock_.now());
   std::vector<ForecastRow> rows;
+  const Time now = clock_.now();
+  const bool limited = desired_.rules.limits.any();
   for (const auto& record : desired_.policies) {
-    if (!record.policy.running || (!policy.empty() && record.policy.name != policy)) continue;
-    Forecast(record.policy, plan, index).append(rows, clock_.now(), until, most_forecast_rows, most_forecast_rows);
+    const bool asked = policy.empty() || record.policy.name == policy;
+    if (!policy::is_on(record) || (!asked && !limited)) continue;
+    const std::size_t most = limited ? rows.size() + most_forecast_rows : most_forecast_rows;
+    Forecast(record.policy, plan, index).append(rows, now, until, most, most_forecast_rows);
+  }
+  if (limited) {
+    apply_limits(rows, desired_, plan, index, now);
+    std::erase_if(rows, [&](const ForecastRow& row) { return !policy.empty() && row.policy != policy; });
   }
   std::ranges::sort(rows, {},
                     [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });
+  if (rows.size() > most_forecast_rows) rows.resize(most_forecast_rows);
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #include "control/plan.hpp"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 
 #include "base/text.hpp"
@@ -28,7 +29,7 @@ struct Serving {
 using Needs = std::map<std::pair<std::string_view, std::string_view>, Need>;  // by endpoint and owner's id
 
 bool runs(const policy::Record& record, Time now) {
-  return record.policy.running && now < policy::expiry(record.policy.schedule);
+  return policy::is_on(record) && now < policy::expiry(record.policy.schedule);
 }
 
 // Why the policy can't be served there now; empty: it can.
@@ -175,13 +176,94 @@ void dismiss(std::vector<Action>& actions, const Index& index, const ObservedInj
 }
 
 // Decides who takes part, where not all do.
-void pick(Plan& plan, const Observed& observed, Serving& serving, Time now) {
+void pick(Plan& plan, const Desired& desired, const Observed& observed, Serving& serving, Time now) {
   const policy::Policy& policy = serving.policy;
-  if (policy.pick.all()) return;
+  if (policy.pick.all() && !desired.rules.limits.any()) return;
   Candidates candidates{{}, observed.lost.empty()};
   for (const auto* container : serving.containers) candidates.names.insert(schedule_name(container->container));
   for (const auto* container : serving.down) candidates.names.insert(schedule_name(container->container));
   serving.picks = &(plan.picks[policy.name] = decide_picks(policy, observed.picks, candidates, now));
+}
+
+struct Served {
+  Serving serving;
+  Match* matched;
+};
+
+// What is over, but is not read back as such yet: it takes room until then.
+void add_leftovers(std::vector<Claim>& claims, const Index& index, Places& places, Time now) {
+  constexpr Duration moment = std::chrono::seconds(1);
+  std::set<std::tuple<std::string_view, std::string_view, std::uint64_t>> expected;
+  for (const auto& claim : claims) {
+    if (claim.standing == Claim::Standing::in) expected.emplace(claim.policy, claim.name, claim.window);
+  }
+  std::vector<Claim> leftovers;
+  const auto add = [&](const program::Fault& fault, std::string_view endpoint, std::string_view target_id) {
+    const auto* owner = index.find(endpoint, target_id);
+    if (owner == nullptr || expected.contains({fault.policy, fault.target, fault.window})) return;
+    leftovers.push_back({fault.policy, fault.target, fault.window, now, now + moment, 1, {&places.at(*owner)}});
+    leftovers.back().standing = Claim::Standing::leftover;
+  };
+  for (const auto& injector : index.observed().injectors) {
+    if (!injector.state) continue;
+    for (const auto& fault : injector.state->active) add(fault, injector.endpoint, injector.target_id);
+  }
+  for (const auto& custom : index.observed().customs) {
+    if (custom.active) add(*custom.active, custom.endpoint, custom.target_id);
+  }
+  for (const auto& act : index.observed().acts) {
+    const store::ActRecord& row = act.record;
+    if (act.holds) add({row.policy, row.target, row.failure, row.window}, row.endpoint, row.container);
+  }
+  claims.insert(claims.end(), leftovers.begin(), leftovers.end());
+}
+
+// Every hit that is decided on, as far as it is not over.
+std::vector<Claim> claims_on_windows(const Plan& plan, const Observed& observed, const Index& index, Places& places,
+                                     const std::vector<Served>& servings, Time now) {
+  std::vector<Claim> claims;
+  for (const auto& [serving, matched] : servings) {
+    const policy::Policy& policy = serving.policy;
+    auto containers = serving.containers;
+    containers.insert(containers.end(), serving.down.begin(), serving.down.end());
+    const auto by_name = claims_of(policy, containers, index, places);
+    for (const auto& [number, names] : plan.picks.at(policy.name).windows) {
+      const auto window = policy::window_number(policy.schedule, number);
+      if (!window || window->end <= now) continue;
+      for (const auto& [name, claim] : by_name) {
+        if (!names.contains(name) || !policy::is_hit(policy.schedule, policy.name, name, number)) continue;
+        claims.push_back(claim_on(claim, policy, *window));
+        const bool is_in = window->begin <= now && was_let_in(observed.picks, policy, name, number);
+        if (is_in) claims.back().standing = Claim::Standing::in;
+      }
+    }
+  }
+  return claims;
+}
+
+// Applies the service's limits to who takes part.
+void hold_back(Plan& plan, const Desired& desired, const Index& index, std::vector<Served>& servings, Time now) {
+  Places places(index, desired.rules.limits);
+  auto claims = claims_on_windows(plan, index.observed(), index, places, servings, now);
+  for (const auto& claim : claims) plan.picks.at(claim.policy).held_back.erase(claim.window);
+  add_leftovers(claims, index, places, now);
+  admit(desired.rules.limits, claims, now);
+  for (auto& claim : claims) {
+    const bool in_time = claim.let_in && *claim.let_in <= std::max(now, claim.begin);
+    const auto picks = plan.picks.find(claim.policy);
+    if (in_time || picks == plan.picks.end()) continue;
+    picks->second.held_back[claim.window][claim.name] = std::move(claim.held_back);
+    if (claim.let_in) plan.next_let_in = std::min(plan.next_let_in, *claim.let_in);
+  }
+  for (auto& [serving, matched] : servings) {
+    const auto current = policy::window_at(serving.policy.schedule, now);
+    if (!current) continue;
+    for (std::size_t i = 0; i < serving.containers.size(); ++i) {
+      const std::string name = schedule_name(serving.containers[i]->container);
+      const auto* reason = held_back(plan.picks, serving.policy.name, name, current->index);
+      if (reason != nullptr) matched->targets[i].held_back = *reason;
+    }
+  }
 }
 
 }  // namespace
@@ -192,22 +274,27 @@ Plan plan(const Desired& desired, const Index& index, Time now) {
   Needs needs;
   CustomRuns due;
   std::vector<DueAct> due_acts;
+  std::vector<Served> servings;
   const Selection selection(observed.containers, desired.policies);
   for (const auto& record : desired.policies) {
     Serving serving{record.policy, selection.of(record.policy.selector)};
     Match& matched = plan.matches[record.policy.name] = match(desired, index, serving);
     if (!record.policy.container_failures.empty()) add_down(matched, index, serving);
     if (!runs(record, now)) continue;
-    pick(plan, observed, serving, now);
+    pick(plan, desired, observed, serving, now);
+    servings.push_back({std::move(serving), &matched});
+  }
+  if (desired.rules.limits.any() && !desired.halted) hold_back(plan, desired, index, servings, now);
+  for (auto& [serving, matched] : servings) {
     for (const auto* containers : {&serving.containers, &serving.down}) {
       if (desired.halted) break;
-      for (const auto* each : *containers) add_due_acts(due_acts, plan.picks, record.policy, *each, now);
+      for (const auto* each : *containers) add_due_acts(due_acts, plan.picks, serving.policy, *each, now);
     }
-    if (!record.policy.failures.empty()) {
-      add_needs(needs, desired, index, serving, matched);
-    } else if (record.policy.custom && !desired.halted) {
+    if (!serving.policy.failures.empty()) {
+      add_needs(needs, desired, index, serving, *matched);
+    } else if (serving.policy.custom && !desired.halted) {
       for (const auto* container : serving.containers) {
-        add_custom_run(due, index, plan.picks, record.policy, *container, now);
+        add_custom_run(due, index, plan.picks, serving.policy, *container, now);
       }
     }
   }

@@ -7,12 +7,14 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "control/act_plan.hpp"
 #include "control/custom_plan.hpp"
+#include "control/limits.hpp"
 #include "control/picks.hpp"
 #include "control/views.hpp"
 #include "docker/engine.hpp"
@@ -26,6 +28,7 @@ namespace entropy::control {
 struct Rules {
   std::optional<policy::Selector> scope;
   bool require_opt_in = false;
+  Limits limits = {};
   std::string own_container;  // prefix of the id of the container that Entropy itself runs in; empty: in none
 };
 
@@ -41,6 +44,14 @@ struct ObservedContainer {
   docker::Container container;                 // its labels, and those of its Swarm service
   std::string started_at;                      // tells one start of it from the next
   std::vector<Prefix> service_addresses = {};  // the virtual ones of its Swarm service, as clients know it
+};
+
+// A container that has ended lately, or in which something was killed for want of memory.
+struct ObservedEnd {
+  ObservedContainer container;
+  Time at;
+  int exit_code = 0;
+  bool out_of_memory = false;  // then it may live on
 };
 
 struct ObservedInjector {
@@ -73,6 +84,9 @@ struct Observed {
   ActTroubles act_troubles = {};
   std::vector<ObservedContainer> down = {};                  // with acts of ours, and not up
   std::map<std::string, std::set<std::string>> absent = {};  // replicas of services that are not up, by service_key
+  std::vector<ObservedEnd> ends = {};
+  std::map<std::string, std::set<std::string>> others = {};  // ids of other services that have injectors there
+  std::map<std::string, Duration> skews = {};  // endpoints whose clock differs: how far it is ahead of ours
 };
 
 struct CreateInjector {
@@ -111,7 +125,10 @@ struct Plan {
   std::vector<CustomAction> custom;
   ActPlan acts;
   std::map<std::string, Match> matches;  // by policy, also the stopped ones
-  Picks picks = {};                      // of policies that run and don't take all of their targets
+  // Of policies that run and don't take all of their targets; of all that run where there are limits.
+  Picks picks = {};
+  // When somebody whose window holds gets the room that the limits leave then.
+  Time next_let_in = policy::never;
 };
 
 // What was observed, searchable (control/namespaces.hpp).

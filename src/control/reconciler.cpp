@@ -27,6 +27,34 @@ constexpr Duration longest_wait = 30s;
 constexpr auto all_over = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
 
+std::set<std::string> joined_networks(const Observed& observed) {
+  constexpr std::string_view joined = "container:";
+  std::set<std::string> whose;
+  for (const auto& each : observed.containers) {
+    const std::string& mode = each.container.network_mode;
+    if (mode.starts_with(joined)) whose.insert(mode.substr(joined.size()));
+  }
+  return whose;
+}
+
+bool has_peers(const failure::Failure& failure) {
+  const failure::Filter& filter = failure::filter_of(failure);
+  return !filter.peers.empty() || !filter.exclude.empty();
+}
+
+// As a target, as a peer, or in a condition.
+bool has_in_view(const policy::Policy& policy, const ObservedContainer& container) {
+  const auto subject = subject_of(container);
+  if (policy.selector.matches(subject) || std::ranges::any_of(policy.failures, has_peers)) return true;
+  // One replica of a service stays, whoever is selected.
+  if (!policy.container_failures.empty() && !service_key(container).empty()) return true;
+  const auto is_about = [&](const policy::Condition& condition) {
+    const auto* containers = std::get_if<policy::ContainerCondition>(&condition);
+    return containers != nullptr && containers->selector && containers->selector->matches(subject);
+  };
+  return std::ranges::any_of(policy.stop_when, is_about) || std::ranges::any_of(policy.start_when, is_about);
+}
+
 }  // namespace
 
 Reconciler::Reconciler(Timing& timing, const Clock& clock, store::Store& store, Journal& journal, Metrics& metrics,
@@ -49,7 +77,10 @@ Reconciler::Reconciler(Timing& timing, const Clock& clock, store::Store& store, 
 Reconciler::~Reconciler() { hosts_->close(); }
 
 Endpoint& Reconciler::add_endpoint(std::string name, std::unique_ptr<docker::Engine> engine) {
-  endpoints_.push_back(std::make_unique<Endpoint>(std::move(name), std::move(engine), timing_, [this] { wake(); }));
+  endpoints_.push_back(std::make_unique<Endpoint>(
+      std::move(name), std::move(engine), timing_, clock_,
+      Endpoint::Handlers{[this] { wake(); },
+                         [this](const auto& where, const auto& container) { return concerns(where, container); }}));
   return *endpoints_.back();
 }
 
@@ -81,21 +112,27 @@ void Reconciler::pass() {
   const auto began = std::chrono::steady_clock::now();
   drop_dead_injectors();
   const Time now = clock_.now();
+  notice_jump(now);
   notice_silence(now);
   notice_lapse(now);
   customs_.look(desired_.policies);
   acts_.look(desired_.policies);
-  tell_notes();
   const Observed observed = observe();
+  others_ = observed.others;
+  joined_ = joined_networks(observed);
+  tell_notes();
   const Index index(observed);
   hosts_->want(host_names(desired_.policies, observed));
+  options_.review(index, now);
   Plan plan = control::plan(desired_, index, now);
   changes_.tell(endpoints_, plan, journal_);
   // A policy whose time is over keeps its picks until its last window is accounted for.
   std::erase_if(picks_, [&](const auto& entry) { return !plan.matches.contains(entry.first); });
   plan.picks.merge(picks_);
   picks_ = std::move(plan.picks);
+  next_let_in_ = plan.next_let_in;
   account_windows(index, plan, now);
+  forget_what_is_gone(now);
   note_needs(plan, now);
   for (const auto& action : plan.actions) start_action(action);
   for (const auto& action : plan.custom) customs_.start(action);
@@ -121,6 +158,11 @@ Observed Reconciler::observe() const {
   const Time now = clock_.now();
   for (const auto& endpoint : endpoints_) {
     if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
+    if (endpoint->skew()) observed.skews[endpoint->name()] = *endpoint->skew();
+    for (const auto& ended : endpoint->ended()) {
+      observed.ends.push_back({observe_container(*endpoint, {ended.container, ""}),
+                               now - (timing_.elapsed() - ended.at), ended.exit_code, ended.out_of_memory});
+    }
     for (const auto& [id, cached] : endpoint->containers()) {
       if (!is_injector(cached.container)) {
         if (is_of_ours(cached.container)) continue;
@@ -131,7 +173,11 @@ Observed Reconciler::observe() const {
         }
         continue;
       }
-      if (label_of(cached.container, label::manager) != options_.manager_id) continue;
+      const std::string manager = label_of(cached.container, label::manager);
+      if (manager != options_.manager_id) {
+        observed.others[endpoint->name()].insert(manager);
+        continue;
+      }
       if (control::is_custom(cached.container)) {
         customs_.observe(observed, *endpoint, cached);
         continue;
@@ -165,9 +211,22 @@ void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, cons
   if (has_acts) observed.down.push_back(std::move(container));
 }
 
+// Whether a plan could be another one with this container, or without. What no policy has in view costs no look at all
+// the others.
+bool Reconciler::concerns(const Endpoint& where, const docker::Container& container) const {
+  if (is_of_ours(container) || container.network_mode.starts_with("container:")) return true;
+  if (joined_.contains(container.id) || joined_.contains(container.name)) return true;
+  if (desired_.rules.limits.max_share) return true;  // it may be a replica
+  if (acts_.concerns(where.name(), container.id)) return true;
+  const ObservedContainer observed = observe_container(where, {container, ""});
+  return std::ranges::any_of(desired_.policies,
+                             [&](const auto& record) { return has_in_view(record.policy, observed); });
+}
+
 // Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
 ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const CachedContainer& cached) const {
   ObservedContainer observed{endpoint.name(), cached.container, cached.started_at};
+  if (cached.details) observed.health_output = cached.details->health_output;
   for (const bool lost : {false, true}) {
     for (const auto& each : endpoints_) {
       if (each->lost().has_value() != lost) continue;
@@ -182,6 +241,11 @@ ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const 
 
 std::string Reconciler::note_on(const Endpoint& endpoint) const {
   if (endpoint.lost() || !endpoint.info()) return {};
+  if (const auto others = others_.find(endpoint.name()); others != others_.end()) {
+    const std::vector<std::string> ids(others->second.begin(), others->second.end());
+    return concat("another Entropy (manager ", join(ids, ", "),
+                  ") has injectors here, which are left alone; entropy doctor says whether anybody still serves them");
+  }
   if (endpoint.services_error()) {
     return concat("the labels of services may be out of date: ", *endpoint.services_error());
   }
@@ -237,6 +301,38 @@ void Reconciler::notice_silence(Time now) {
   }
 }
 
+// Waiting and answers go on as they were. Windows that the jump has left out were never there: they are not missed.
+void Reconciler::notice_jump(Time now) {
+  constexpr Duration tolerated = 1s;
+  const Duration offset = now.time_since_epoch() - timing_.elapsed();
+  const Duration jump = offset - std::exchange(clock_offset_, offset).value_or(offset);
+  if (std::chrono::abs(jump) < tolerated) return;
+  const std::string message =
+      concat("this host's clock jumped by ", jump < Duration::zero() ? "-" : "",
+             entropy::to_string(std::chrono::abs(jump)), ": windows go by the new time from now on");
+  spdlog::warn("{}", message);
+  Event event;
+  event.type = "clock.jumped";
+  event.data["message"] = message;
+  journal_.event(std::move(event));
+  for (auto& [id, runtime] : runtimes_) {
+    for (Time* time : {&runtime.sent_at, &runtime.connected_at, &runtime.heard_at}) *time += jump;
+    if (runtime.needed_since) *runtime.needed_since += jump;
+  }
+  for (auto& [target, failure] : failures_) failure.retry_at += jump;
+  for (auto& [target, since] : needed_since_) since += jump;
+  if (jump > Duration::zero()) next_window_.clear();  // after a jump back, windows come again that are accounted for
+}
+
+void Reconciler::forget_what_is_gone(Time now) {
+  constexpr Duration every = 1min;
+  if (now < next_forgetting_ && now > next_forgetting_ - every) return;
+  next_forgetting_ = now + every;
+  std::set<Journal::Target> targets;
+  for (const auto& [target, accounted] : next_window_) targets.insert(target);
+  journal_.forget_unless(targets, now - every);
+}
+
 // One that can't be reached has had its lease renewed last when it was heard last, or a moment later.
 void Reconciler::notice_lapse(Time now) {
   for (auto& [id, runtime] : runtimes_) {
@@ -255,7 +351,7 @@ void Reconciler::account_windows(const Index& index, const Plan& plan, Time now)
   // Of a target that is away, as a service scaled down, no window is missed: it begins anew with the next sight.
   auto before = std::exchange(next_window_, {});
   for (const auto& record : desired_.policies) {
-    if (!record.policy.running) continue;
+    if (!policy::is_on(record)) continue;
     std::set<const ObservedContainer*> namespaces;
     const bool of_network = record.policy.container_failures.empty();
     for (const auto& target : plan.matches.at(record.policy.name).targets) {
@@ -307,13 +403,15 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
     const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->begin);
     if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
     if (seen != Journal::Seen::nothing) continue;
-    const bool takes_part = is_picked(picks_, record.policy, name, window->index);
+    const bool capped = held_back(picks_, record.policy.name, name, window->index) != nullptr;
+    const bool takes_part = capped || is_picked(picks_, record.policy, name, window->index);
     if (!takes_part || !policy::is_hit(schedule, record.policy.name, name, window->index)) {
       metrics_.window(record.policy.name, WindowOutcome::spared);
       continue;
     }
     metrics_.window(record.policy.name, WindowOutcome::missed);
-    const std::string reason = reason_of_miss(record, target, name, window->begin);
+    const bool by_limits = capped && !desired_.halted;
+    const std::string reason = by_limits ? "cap" : reason_of_miss(record, target, name, window->begin);
     for (const auto& failure : policy::failure_names(record.policy)) {
       journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
     }
@@ -321,9 +419,10 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
 }
 
 Duration Reconciler::until_next_pass(Time now) const {
-  Time next = std::min({now + longest_wait, customs_.next_look(now), acts_.next_look(now)});
+  Time next = std::min({now + longest_wait, customs_.next_look(now), acts_.next_look(now), next_let_in_});
+  if (const auto review = options_.until_next_review(); review != Duration::max()) next = std::min(next, now + review);
   for (const auto& record : desired_.policies) {
-    if (!record.policy.running) continue;
+    if (!policy::is_on(record)) continue;
     const policy::Schedule& schedule = record.policy.schedule;
     if (record.policy.custom) next = std::min(next, next_custom_change(schedule, now));
     if (!record.policy.container_failures.empty()) next = std::min(next, policy::next_change(schedule, now));
@@ -334,7 +433,8 @@ Duration Reconciler::until_next_pass(Time now) const {
     const auto coming = policy::window_after(schedule, now - accounting_delay);
     if (coming && coming->end != policy::never) next = std::min(next, coming->end + accounting_delay);
     // Who takes part in a window is decided when the one before it begins, at the latest.
-    if (coming && !record.policy.pick.all() && coming->begin > now) next = std::min(next, coming->begin);
+    const bool decided = !record.policy.pick.all() || desired_.rules.limits.any();
+    if (coming && decided && coming->begin > now) next = std::min(next, coming->begin);
   }
   for (const auto& [target, failure] : failures_) next = std::min(next, std::max(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
@@ -352,8 +452,8 @@ void Reconciler::start_action(const Action& action) {
   } else if (const auto* make = std::get_if<CreateInjector>(&action)) {
     const auto failure = failures_.find(make->target_id);
     const bool later = failure != failures_.end() && failure->second.retry_at > clock_.now();
-    const auto creating =
-        std::ranges::count_if(busy_, [](const auto& entry) { return entry.second.doing == Busy::Doing::creating; });
+    const auto creating = std::ranges::count_if(
+        busy_, [](const auto& entry) { return entry.second.doing == Busy::Doing::creating && !entry.second.started; });
     if (later || busy_.contains(make->target_id) || creating >= static_cast<std::ptrdiff_t>(parallel_creates)) return;
     Busy busy{Busy::Doing::creating};
     for (const auto& entry : make->entries) busy.policies.push_back(entry.policy);

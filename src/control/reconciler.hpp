@@ -28,6 +28,10 @@ struct InjectorImage {
 };
 
 struct ReconcilerOptions {
+  // Called before every plan, for `desired` may have to change with what was observed; and how long it can wait for
+  // the next time, if nothing else happens.
+  std::function<void(const Index&, Time now)> review = [](const Index&, Time) {};
+  std::function<Duration()> until_next_review = [] { return Duration::max(); };
   std::string manager_id;
   Duration lease = std::chrono::seconds(30);
   InjectorImage image;
@@ -45,6 +49,8 @@ class Reconciler {
   // Until `stop`. Endpoints run beside it.
   boost::asio::awaitable<void> run();
   void wake() { work_.notify(); }
+  // Before `run`: what a former service decided.
+  void recall(Picks picks) { picks_ = std::move(picks); }
   // Notified after every pass and every report: for those who wait for a condition.
   Signal& changed() { return changed_; }
 
@@ -86,6 +92,7 @@ class Reconciler {
   struct Busy {
     enum class Doing { creating, attaching, removing } doing;
     std::vector<std::string> policies = {};  // that an injector under way brings
+    bool started = false;                    // it only has to be seen
   };
   struct Accounted {
     Time epoch;              // of the schedule that `next` belongs to
@@ -102,7 +109,10 @@ class Reconciler {
   void drop_dead_injectors();
   void notice_silence(Time now);
   void notice_lapse(Time now);
+  void notice_jump(Time now);
+  void forget_what_is_gone(Time now);
   void tell_notes();
+  bool concerns(const Endpoint& where, const docker::Container& container) const;
   ObservedContainer observe_container(const Endpoint& endpoint, const CachedContainer& cached) const;
   Time lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
@@ -143,14 +153,19 @@ class Reconciler {
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   CustomInjectors customs_;
   ContainerActs acts_;
-  std::map<std::string, Runtime> runtimes_;        // by injector id
-  std::map<std::string, Busy> busy_;               // by target id
-  std::map<std::string, Failure> failures_;        // by target id
-  std::map<std::string, Time> needed_since_;       // by id of a target that lacks an injector
-  std::map<std::string, std::string> told_notes_;  // by endpoint
-  std::map<std::string, bool> image_present_;      // by endpoint
+  std::map<std::string, Runtime> runtimes_;              // by injector id
+  std::map<std::string, Busy> busy_;                     // by target id
+  std::map<std::string, Failure> failures_;              // by target id
+  std::map<std::string, Time> needed_since_;             // by id of a target that lacks an injector
+  std::map<std::string, std::string> told_notes_;        // by endpoint
+  std::map<std::string, std::set<std::string>> others_;  // by endpoint, the ids of other services
+  std::set<std::string> joined_;                         // whose networks others have joined, by id or name
+  std::map<std::string, bool> image_present_;            // by endpoint
   std::map<std::tuple<std::string, std::string, std::string>, Accounted> next_window_;
   Picks picks_;
+  Time next_let_in_ = policy::never;
+  std::optional<Duration> clock_offset_;  // of the clock against the one that never jumps
+  Time next_forgetting_{};
   std::uint64_t next_revision_;
   Changes changes_;
   std::shared_ptr<HostNames> hosts_;

@@ -66,6 +66,8 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
     co_return fail(ready.error());
   }
   runtimes_[*id].connected_at = clock_.now();
+  busy_[action.target_id].started = true;
+  wake();
   std::function<bool()> give_up = [this] { return stopped_; };
   const auto seen = co_await where.inspect_until_seen(*id, std::move(give_up));  // meanwhile its target is busy
   if (seen) injector_event("injector.created", action.endpoint, *id, "");
@@ -83,12 +85,8 @@ void Reconciler::close_link(const std::string& id) {
 // Until the engine says that it is gone: as long, its target is busy, and nobody is told that all is clean.
 docker::Task<> Reconciler::discard(Endpoint& where, std::string id, std::string why) {
   close_link(id);
-  while (!given_up_) {
-    const auto removed = co_await where.engine().remove_container(id);
-    if (removed || removed.error().code == ErrorCode::not_found) break;
-    spdlog::warn("{}: removing injector {}: {}", where.name(), id.substr(0, 12), removed.error().message);
-    co_await timing_.sleep(first_backoff);
-  }
+  std::function<bool()> give_up = [this] { return given_up_; };
+  co_await where.remove_until_gone(id, std::move(give_up));
   journal_.gone(id, why);
   where.forget(id);
   runtimes_.erase(id);

@@ -72,6 +72,8 @@ class Service {
   virtual std::vector<EndpointView> endpoints() const = 0;
   // The same, with what the backends can do, tried now on every engine that is up.
   virtual Task<std::vector<EndpointView>> examine_endpoints() = 0;
+  // Removes from every engine that is up what services that are no more have left there.
+  virtual Task<std::vector<CleanedView>> clean_endpoints(Caller by) = 0;
   virtual ServiceInfo info() const = 0;
 
   // What images on the engines offer, by their labels; engines that are down offer nothing.

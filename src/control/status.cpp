@@ -17,10 +17,21 @@ const ObservedInjector* injector_for(const Index& index, const TargetState& targ
   return nullptr;
 }
 
+std::string skewed(Duration ahead) {
+  const auto seconds = std::chrono::floor<std::chrono::milliseconds>(std::chrono::abs(ahead));
+  return concat("the clock of its host is ", entropy::to_string(Duration(seconds)),
+                ahead > Duration::zero() ? " ahead of" : " behind",
+                " this service's, and so are its windows: "
+                "set both clocks by NTP");
+}
+
 // Why a matched target can't be served now; empty if it can, or will be in a moment.
 std::string trouble_of(const policy::Policy& policy, const Index& index, const TargetState& target) {
   const auto& lost_ones = index.observed().lost;
   if (const auto lost = lost_ones.find(target.endpoint); lost != lost_ones.end()) return lost->second;
+  if (const auto skew = index.observed().skews.find(target.endpoint); skew != index.observed().skews.end()) {
+    if (std::chrono::abs(skew->second) > std::chrono::seconds(1)) return skewed(skew->second);
+  }
   if (!target.reason.empty() || policy.failures.empty()) return target.reason;
   const auto* injector = injector_for(index, target);
   if (injector == nullptr || !injector->state) return {};
@@ -81,6 +92,16 @@ void set_trouble(PolicyStatus& status, const policy::Policy& policy, const Match
   if (troubled > 1) append(status.message, concat(" (and ", troubled - 1, " more)"));
 }
 
+// What the service's limits keep away is no trouble, but is said.
+void say_who_is_held_back(PolicyStatus& status, const Match& match) {
+  const auto is_held_back = [](const TargetState& target) { return !target.held_back.empty(); };
+  const auto count = std::ranges::count_if(match.targets, is_held_back);
+  if (count == 0 || !status.message.empty()) return;
+  const auto first = std::ranges::find_if(match.targets, is_held_back);
+  status.message = concat(count, " of ", match.targets.size(), " containers held back, ", first->name, " because ",
+                          first->held_back);
+}
+
 }  // namespace
 
 void describe_target(TargetState& target, const policy::Record& record, const Index& index, Phase phase) {
@@ -107,6 +128,9 @@ void describe_target(TargetState& target, const policy::Record& record, const In
     target.state = "idle";
   } else if (!target.reason.empty()) {
     target.state = "degraded";
+  } else if (!target.held_back.empty()) {
+    target.state = "held-back";
+    target.reason = target.held_back;
   } else {
     // A custom image is there in its windows only; for what is done to containers themselves nothing has to be there.
     const bool ready = record.policy.failures.empty() || (injector != nullptr && injector->state);
@@ -127,9 +151,14 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
       std::ranges::count_if(index.observed().acts, [&](const ObservedAct& act) { return holds(act, record.policy); }));
   if (!record.policy.running) {
     status.phase = Phase::stopped;
+    status.stopped = record.stopped;
+    if (record.stopped) {
+      status.message = concat("stopped by its stop_when, ", record.stopped->condition, ": ", record.stopped->evidence,
+                              "; entropy start begins anew");
+    }
     return status;
   }
-  if (now >= policy::expiry(record.policy.schedule)) {
+  if (now >= policy::end_of(record)) {
     status.phase = Phase::expired;
     status.message = "its time is over; start it again to begin anew";
     return status;
@@ -137,6 +166,10 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
   if (desired.halted) {
     status.phase = Phase::halted;
     status.message = "everything is halted until `entropy resume`";
+    return status;
+  }
+  if (record.held) {
+    status.phase = Phase::waiting;
     return status;
   }
   const auto coming = policy::window_after(record.policy.schedule, now);
@@ -148,6 +181,7 @@ PolicyStatus status_of(const policy::Record& record, const Match& match, const D
   }
   status.phase = status.active > 0 ? Phase::active : Phase::armed;
   set_trouble(status, record.policy, match, index);
+  say_who_is_held_back(status, match);
   return status;
 }
 

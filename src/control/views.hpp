@@ -19,6 +19,15 @@ namespace entropy::control {
 enum class Phase { stopped, expired, halted, waiting, degraded, active, armed };
 std::string_view to_string(Phase phase);
 
+// One of a policy's `stop_when` or `start_when`, as it is now.
+struct ConditionView {
+  bool stop = false;  // or start
+  std::string condition;
+  bool holds = false;
+  std::string evidence;  // what was seen last
+  bool operator==(const ConditionView&) const = default;
+};
+
 struct PolicyStatus {
   Phase phase = Phase::waiting;
   std::string message;  // in one sentence, why the phase is what it is
@@ -27,6 +36,8 @@ struct PolicyStatus {
   std::uint64_t active = 0;     // faults that hold now, read back
   std::uint64_t missed = 0;     // since the service started
   std::optional<Time> next_window;
+  std::vector<ConditionView> conditions = {};
+  std::optional<policy::Stop> stopped = {};  // by one of them
   bool operator==(const PolicyStatus&) const = default;
 };
 
@@ -36,11 +47,14 @@ struct TargetState {
   std::string name;
   std::string endpoint;
   bool matched = false;
-  std::string reason;      // why it is not matched, or not served
-  std::string state = {};  // of one policy in detail: active, armed, starting, degraded, idle, spared; else empty
+  std::string reason;  // why it is not matched, or not served
+  // Of one policy in detail: active, armed, starting, held-back, degraded, idle, spared; else empty.
+  std::string state = {};
   std::map<std::string, std::string> labels = {};  // where all containers are listed
   std::string service = {};                        // of Compose or Swarm; empty: of none
   std::string project = {};                        // the Compose project or Swarm stack; empty: none
+  // Why the service's limits keep the window that holds now from it; empty: they don't.
+  std::string held_back = {};
   // Of one policy in detail: what is done to its packets now, by all policies; a line for each class of traffic.
   std::vector<std::string> effects = {};
   bool operator==(const TargetState&) const = default;
@@ -85,6 +99,20 @@ struct HaltView {
   std::optional<Time> since;
 };
 
+// What other services have on an engine, or had: by their id.
+struct OthersView {
+  std::string manager;
+  std::uint64_t containers = 0;
+  std::vector<std::string> orphans;  // names of those that nobody serves any more
+};
+
+// What was removed from an engine, and what could not be.
+struct CleanedView {
+  std::string endpoint;
+  std::vector<std::string> removed;
+  std::vector<std::string> failed;  // name and why
+};
+
 struct EndpointView {
   std::string endpoint;
   bool up = false;
@@ -104,6 +132,7 @@ struct EndpointView {
     std::string missing;  // why it does not work; empty: it does
   };
   std::vector<Examined> examined;  // of every backend, where it was asked for
+  std::vector<OthersView> others;  // likewise
 };
 
 // Who asks for a change, and from where; for the audit log and the events.

@@ -146,12 +146,36 @@ std::vector<Network> networks(const Fields& settings) {
   return out;
 }
 
+// The list tells it in words: "Up 3 minutes (unhealthy)", "Up 2 seconds (health: starting)".
+std::string health_in(std::string_view status) {
+  for (const std::string_view word : {"unhealthy", "healthy", "starting"}) {
+    if (status.ends_with(concat("(", word, ")")) || status.ends_with(concat("(health: ", word, ")")))
+      return std::string(word);
+  }
+  return {};
+}
+
+// "none" where a container has no HEALTHCHECK.
+std::string health_of(const Fields& state) {
+  const std::string status = state.object("Health").text("Status");
+  return status == "none" ? "" : status;
+}
+
+std::string last_health_output(const Fields& state) {
+  constexpr std::size_t longest = 200;
+  const auto log = state.object("Health").objects("Log");
+  if (log.empty()) return {};
+  std::string output(trim(log.back().text("Output").substr(0, longest)));
+  return output.empty() ? concat("exit code ", log.back().number("ExitCode")) : output;
+}
+
 Container container_of(const Fields& row) {
   Container container;
   container.id = row.required("Id");
   container.name = own_name(row.list("Names"));
   container.image = row.text("Image");
   container.state = row.text("State");
+  container.health = health_in(row.text("Status"));
   container.network_mode = row.object("HostConfig").text("NetworkMode");
   container.labels = row.object("Labels").texts();
   container.networks = networks(row.object("NetworkSettings"));
@@ -224,6 +248,9 @@ Result<ContainerDetails> decode_details(const json::value& answer) {
   details.container.name = own_name({fields.text("Name")});
   details.container.image = config.text("Image");
   details.container.state = state.text("Status");
+  details.container.health = health_of(state);
+  details.health_output = last_health_output(state);
+  if (const auto created = parse_rfc3339(fields.text("Created"))) details.created = *created;
   details.container.network_mode = fields.object("HostConfig").text("NetworkMode");
   details.container.labels = config.object("Labels").texts();
   details.container.networks = networks(fields.object("NetworkSettings"));
@@ -273,6 +300,7 @@ Result<EngineInfo> decode_info(const json::value& answer) {
   info.architecture = fields.text("Architecture");
   info.cgroup_version = fields.text("CgroupVersion");
   info.swarm = swarm_of(fields.object("Swarm"));
+  if (const auto clock = parse_rfc3339(fields.text("SystemTime"))) info.clock = *clock;
   return checked(std::move(info), std::move(error));
 }
 

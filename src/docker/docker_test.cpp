@@ -252,6 +252,24 @@ TEST(Decode, ReadsWhatBoundsAContainerAndWhatItUses) {
   EXPECT_FALSE(decode(decode_usage, R"({"memory_stats":5})"));
 }
 
+TEST(Decode, ReadsHealth) {
+  const auto list = decode(decode_containers, R"json([{"Id":"a","Status":"Up 3 minutes (unhealthy)"},
+    {"Id":"b","Status":"Up 2 seconds (health: starting)"}, {"Id":"c","Status":"Up 1 second (healthy)"},
+    {"Id":"d","Status":"Up 1 second"}])json");
+  ASSERT_TRUE(list) << list.error().message;
+  std::vector<std::string> health;
+  for (const auto& each : *list) health.push_back(each.health);
+  EXPECT_THAT(health, ElementsAre("unhealthy", "starting", "healthy", ""));
+  const auto details = decode(decode_details, R"({"Id":"x","Created":"2026-11-22T10:00:00.123456789Z","State":{"Health":
+    {"Status":"unhealthy","Log":[{"ExitCode":0,"Output":""},{"ExitCode":1,"Output":"refused\n"}]}}})");
+  ASSERT_TRUE(details) << details.error().message;
+  EXPECT_EQ(details->container.health, "unhealthy");
+  EXPECT_EQ(details->health_output, "refused");
+  EXPECT_EQ(details->created, parse_rfc3339("2026-11-22T10:00:00.123456Z").value());
+  EXPECT_EQ(decode(decode_details, R"({"Id":"x","State":{"Health":{"Status":"none","Log":null}}})")->container.health,
+            "");
+}
+
 TEST(Decode, ReadsEvents) {
   const auto event = decode(decode_event, R"({"status":"start","Type":"container","Action":"start",
     "Actor":{"ID":"c1","Attributes":{"name":"web"}},"time":1763800000,"timeNano":1763800000123456789})");

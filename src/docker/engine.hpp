@@ -39,6 +39,7 @@ struct Container {
   std::string name;  // without the leading slash
   std::string image;
   std::string state;         // created, running, paused, restarting, removing, exited, dead
+  std::string health;        // of its HEALTHCHECK: starting, healthy, unhealthy; empty: it has none
   std::string network_mode;  // default, bridge, host, none, container:<id>, or a network's name
   std::map<std::string, std::string> labels;
   std::vector<Network> networks;
@@ -68,8 +69,10 @@ struct ContainerDetails {
   int pid = 0;             // in the engine's host; 0 when not running
   int exit_code = 0;
   bool oom_killed = false;
-  std::string finished_at = {};  // of its latest end
-  std::string health = {};       // starting, healthy, unhealthy; empty: it has no HEALTHCHECK
+  std::string finished_at = {};    // of its latest end
+  std::string health = {};         // starting, healthy, unhealthy; empty: it has no HEALTHCHECK
+  std::string health_output = {};  // what that said last
+  std::optional<Time> created = {};
   bool auto_remove = false;
   RestartPolicy restart = {};
   int restart_count = 0;
@@ -134,6 +137,7 @@ struct EngineInfo {
   std::string kernel_version;
   std::string architecture;
   std::string cgroup_version;
+  std::optional<Time> clock;  // of the engine's host, when it answered
   SwarmNode swarm;
 };
 

@@ -17,6 +17,7 @@
 #include "control/manager.hpp"
 #include "control/spawn.hpp"
 #include "main/data_dir.hpp"
+#include "main/http_probe.hpp"
 #include "main/injector_image.hpp"
 #include "main/logging.hpp"
 
@@ -61,6 +62,7 @@ Result<control::ManagerOptions> manager_options(const cli::ManageOptions& option
   made.history = {options.history_age, options.history_bytes};
   made.rules.require_opt_in = options.require_opt_in;
   made.rules.own_container = own_container();
+  made.rules.limits = {options.max_active, options.max_share};
   if (!options.scope.empty()) {
     auto scope = policy::Selector::parse(options.scope);
     if (!scope) return fail(context("--scope", scope.error()));
@@ -163,6 +165,7 @@ Result<int> run(const cli::ManageOptions& options) {
   Result<std::unique_ptr<control::Manager>> manager;
   asio::io_context io(1);
   control::SystemTiming timing(io.get_executor());
+  if (options.probes) made->probe = make_http_probe(io.get_executor());
   manager = control::Manager::make(timing, **store, clock, std::move(*made));
   if (!manager) return fail(manager.error());
   auto added = add_engines(**manager, io, options);

@@ -68,12 +68,16 @@ asio::awaitable<error_code> Socket::connect_unix(std::string path) {
   co_return error;
 }
 
-asio::awaitable<error_code> Socket::connect_tcp(std::string host, std::string port) {
+asio::awaitable<error_code> Socket::connect_tcp(std::string host, std::string port, Allowed allowed) {
   // (A getaddrinfo that hangs can't be interrupted: the resolver's own limits add to the deadline.)
   const auto [resolve_error, addresses] = co_await resolver_.async_resolve(host, port, as_result);
   if (resolve_error) co_return resolve_error;
   error_code error = asio::error::host_not_found;
   for (const auto& address : addresses) {
+    if (allowed != nullptr && !allowed(address.endpoint().address())) {
+      error = asio::error::access_denied;
+      continue;
+    }
     const asio::generic::stream_protocol::endpoint endpoint{address.endpoint()};
     const auto [connect_error] = co_await plain_.async_connect(endpoint, as_result);
     error = connect_error;

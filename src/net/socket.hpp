@@ -36,7 +36,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
   boost::asio::awaitable<error_code> connect_unix(std::string path);
   // Every address of the host, one after the other. Sees within a minute that the other host is gone without a word.
-  boost::asio::awaitable<error_code> connect_tcp(std::string host, std::string port);
+  // Where `allowed` is given, only addresses that it allows: error::access_denied if there is no other.
+  using Allowed = bool (*)(const boost::asio::ip::address& address);
+  boost::asio::awaitable<error_code> connect_tcp(std::string host, std::string port, Allowed allowed = nullptr);
 
   // The handshake; whatever follows is encrypted. As a client, `host` is whom the certificate has to name.
   boost::asio::awaitable<error_code> start_tls_as_client(TlsContext context, std::string host);

@@ -43,6 +43,12 @@ std::string make_name(std::uint64_t random) {
   return concat(moods[random % moods.size()], "-", animals[(random / moods.size()) % animals.size()]);
 }
 
+Time end_of(const Record& record) {
+  if (!record.held) return expiry(record.policy.schedule);
+  const Schedule& schedule = record.policy.schedule;
+  return schedule.ttl ? schedule.epoch + *schedule.ttl : never;
+}
+
 bool restarts_schedule(const Policy& before, const Policy& after) {
   return (!before.running && after.running) || before.schedule.frequency != after.schedule.frequency ||
          before.schedule.delay != after.schedule.delay || before.schedule.seed != after.schedule.seed;

@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "failure/container.hpp"
 #include "failure/failure.hpp"
+#include "policy/condition.hpp"
 #include "policy/pick.hpp"
 #include "policy/schedule.hpp"
 #include "policy/selector.hpp"
@@ -36,7 +37,9 @@ struct Policy {
   std::optional<CustomFailure> custom = std::nullopt;
   Schedule schedule;
   Pick pick;
-  bool running = true;  // the `state` that the user wants
+  std::vector<Condition> stop_when = {};   // any of these stops it
+  std::vector<Condition> start_when = {};  // it begins when all of these hold at once
+  bool running = true;                     // the `state` that the user wants
   bool operator==(const Policy&) const = default;
 };
 
@@ -46,8 +49,16 @@ struct Record {
   std::uint64_t revision = 0;  // 1 at first, then one more with every change
   Time created;
   Time updated;
+  bool held = false;                           // it runs, but waits for its `start_when`
+  std::optional<Stop> stopped = std::nullopt;  // by its `stop_when`, since it was started last
   bool operator==(const Record&) const = default;
 };
+
+// Whether its schedule counts.
+inline bool is_on(const Record& record) { return record.policy.running && !record.held; }
+
+// When it is over: its schedule's expiry. One that is held has no windows yet, but a ttl goes by.
+Time end_of(const Record& record);
 
 // What goes wrong, by name.
 std::vector<std::string> failure_names(const Policy& policy);

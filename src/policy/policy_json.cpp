@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "failure/catalogue.hpp"
+#include "policy/condition_json.hpp"
 #include "policy/custom_json.hpp"
 #include "policy/failure_json.hpp"
 
@@ -188,6 +189,10 @@ const std::map<std::string, FieldReader, std::less<>>& field_readers() {
       {"labels", [](Reader& r, Draft& d, const json::value& v) { read_labels(r, d.policy, v); }},
       {"pick",
        [](Reader& r, Draft& d, const json::value& v) { r.take("pick", parse_scalar(v, parse_pick), d.policy.pick); }},
+      {"start_when", [](Reader& r, Draft& d,
+                        const json::value& v) { r.take("start_when", conditions_from_json(v), d.policy.start_when); }},
+      {"stop_when", [](Reader& r, Draft& d,
+                       const json::value& v) { r.take("stop_when", conditions_from_json(v), d.policy.stop_when); }},
       {"seed", read_seed},
       {"state", [](Reader& r, Draft& d, const json::value& v) { read_state(r, d.policy, v); }},
   };
@@ -270,6 +275,19 @@ json::object failures_json(const Policy& policy) {
   return object;
 }
 
+std::optional<Stop> stop_from_json(const json::value& value) {
+  const auto* object = value.if_object();
+  if (object == nullptr) return std::nullopt;
+  const auto* at = object->if_contains("at");
+  const auto* condition = object->if_contains("condition");
+  const auto* evidence = object->if_contains("evidence");
+  const bool complete = at != nullptr && at->is_int64() && condition != nullptr && condition->is_string() &&
+                        evidence != nullptr && evidence->is_string();
+  if (!complete) return std::nullopt;
+  return Stop{Time(Duration(at->get_int64())), std::string(condition->get_string()),
+              std::string(evidence->get_string())};
+}
+
 }  // namespace
 
 std::vector<std::string> field_names() {
@@ -325,6 +343,8 @@ json::object to_json(const Policy& policy) {
   if (schedule.windows) object["windows"] = *schedule.windows;
   if (policy.pick.count) object["pick"] = *policy.pick.count;
   if (policy.pick.share) object["pick"] = print_pick(policy.pick);
+  if (!policy.start_when.empty()) object["start_when"] = conditions_to_json(policy.start_when);
+  if (!policy.stop_when.empty()) object["stop_when"] = conditions_to_json(policy.stop_when);
   object["seed"] = schedule.seed;
   object["state"] = policy.running ? "running" : "stopped";
   return object;
@@ -337,6 +357,12 @@ std::string serialize(const Record& record) {
   object["revision"] = record.revision;
   object["created"] = record.created.time_since_epoch().count();
   object["updated"] = record.updated.time_since_epoch().count();
+  if (record.held) object["held"] = true;
+  if (record.stopped) {
+    object["stopped"] = {{"at", record.stopped->at.time_since_epoch().count()},
+                         {"condition", record.stopped->condition},
+                         {"evidence", record.stopped->evidence}};
+  }
   return json::serialize(object);
 }
 
@@ -359,6 +385,12 @@ Result<Record> deserialize(std::string_view text) {
   record.revision = static_cast<std::uint64_t>(number("revision"));
   record.created = Time(Duration(number("created")));
   record.updated = Time(Duration(number("updated")));
+  record.held = object->contains("held");
+  if (const auto* stopped = object->if_contains("stopped")) {
+    const auto stop = stop_from_json(*stopped);
+    if (!stop) return damaged("why it was stopped");
+    record.stopped = *stop;
+  }
   return record;
 }
 

@@ -119,6 +119,59 @@ void add_failure(json::object& schema) {
   schema["else"] = failure_is(failure_schema());
 }
 
+json::object pace_properties() {
+  return {{"interval", described("how often it is asked, from 1s", duration())},
+          {"timeout", described("of one answer, up to 30s and the interval", duration())},
+          {"retries", described("it counts when it was so that often in a row", count(1))}};
+}
+
+json::object http_condition_schema() {
+  json::object properties = pace_properties();
+  properties["url"] = text();
+  properties["status"] = described("the status expected (any from 200 to 399)", count(100));
+  properties["contains"] = described("text in the first 64 KiB of the body", text());
+  json::object whole{{"type", "object"},
+                     {"required", json::array{"url"}},
+                     {"additionalProperties", false},
+                     {"properties", std::move(properties)}};
+  return {{"anyOf", json::array{text(), std::move(whole)}}};
+}
+
+json::object prometheus_condition_schema() {
+  json::object properties = pace_properties();
+  properties["url"] = described("of the server: http://prometheus:9090", text());
+  properties["query"] = text();
+  for (const char* name : {"above", "below"}) properties[name] = json::object{{"type", "number"}};
+  return {{"type", "object"},
+          {"required", json::array{"url", "query"}},
+          {"additionalProperties", false},
+          {"properties", std::move(properties)}};
+}
+
+// One condition, or a list of them.
+json::object conditions_schema() {
+  const auto containers = [](std::string_view what) {
+    return described(concat(what, "; a selector, or targets"), text());
+  };
+  json::object properties{
+      {"unhealthy", containers("the HEALTHCHECK of one says so")},
+      {"healthy", containers("the HEALTHCHECK of each that has one says so")},
+      {"died", containers("one has ended, whether or not it came back")},
+      {"oom_killed", containers("one ran out of memory")},
+      {"http_up", described("an address answers as expected", http_condition_schema())},
+      {"http_down", described("an address does not answer as expected", http_condition_schema())},
+      {"prometheus", described("a query is above or below a value", prometheus_condition_schema())}};
+  json::object one{{"type", "object"},
+                   {"minProperties", 1},
+                   {"maxProperties", 1},
+                   {"additionalProperties", false},
+                   {"properties", std::move(properties)}};
+  const json::object word{{"enum", json::array{"unhealthy", "healthy", "died", "oom_killed"}}};
+  const json::object each{{"anyOf", json::array{word, std::move(one)}}};
+  const json::object list{{"type", "array"}, {"maxItems", most_conditions}, {"items", each}};
+  return {{"anyOf", json::array{each, list}}};
+}
+
 json::object expectation_schema() {
   json::object properties;
   for (const auto& name : expectation_fields()) properties[name] = count(0);
@@ -138,6 +191,8 @@ json::object policy_schema() {
       {"delay", described("the first window begins so much later", duration())},
       {"ttl", described("the policy ends itself after so long", duration())},
       {"windows", described("the policy ends itself after so many windows", count(1))},
+      {"start_when", described("it begins when all of these hold at once", conditions_schema())},
+      {"stop_when", described("any of these stops it and rolls its faults back", conditions_schema())},
       {"seed", described("of the dice: the same seed, the same faults", count(0))},
       {"image", described("a custom injector image, whose failure it is", text())},
       {"description", described("for people", text())},

@@ -10,7 +10,7 @@ namespace {
 Time first_begin(const Schedule& schedule) { return schedule.epoch + schedule.delay; }
 
 // Before the expiry is applied; none where the policy has fewer windows.
-std::optional<Window> window_number(const Schedule& schedule, std::uint64_t k) {
+std::optional<Window> unclipped(const Schedule& schedule, std::uint64_t k) {
   if (!schedule.frequency) {
     if (k != 0) return std::nullopt;
     const Time begin = first_begin(schedule);
@@ -44,21 +44,25 @@ Time expiry(const Schedule& schedule) {
     // Beyond this many windows the last one lies after `never`.
     const auto countable = static_cast<std::uint64_t>((never - first_begin(schedule)) / *schedule.frequency);
     if (*schedule.windows >= countable) return end;
-    end = std::min(end, window_number(schedule, *schedule.windows - 1)->end);
+    end = std::min(end, unclipped(schedule, *schedule.windows - 1)->end);
   }
   return end;
 }
 
+std::optional<Window> window_number(const Schedule& schedule, std::uint64_t k) {
+  return clipped(schedule, unclipped(schedule, k));
+}
+
 std::optional<Window> window_at(const Schedule& schedule, Time now) {
   if (now < first_begin(schedule)) return std::nullopt;
-  const auto window = clipped(schedule, window_number(schedule, slot_at(schedule, now)));
+  const auto window = clipped(schedule, unclipped(schedule, slot_at(schedule, now)));
   if (!window || now >= window->end) return std::nullopt;
   return window;
 }
 
 std::optional<Window> window_after(const Schedule& schedule, Time now) {
-  if (now < first_begin(schedule)) return clipped(schedule, window_number(schedule, 0));
-  return clipped(schedule, window_number(schedule, slot_at(schedule, now) + 1));
+  if (now < first_begin(schedule)) return clipped(schedule, unclipped(schedule, 0));
+  return clipped(schedule, unclipped(schedule, slot_at(schedule, now) + 1));
 }
 
 bool is_hit(const Schedule& schedule, std::string_view policy, std::string_view target, std::uint64_t window) {

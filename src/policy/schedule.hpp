@@ -43,6 +43,9 @@ Time expiry(const Schedule& schedule);
 // after the policy's expiry. A window never reaches beyond the expiry.
 std::optional<Window> window_at(const Schedule& schedule, Time now);
 
+// The k-th window; none where the policy has fewer.
+std::optional<Window> window_number(const Schedule& schedule, std::uint64_t k);
+
 // The first window that begins after now.
 std::optional<Window> window_after(const Schedule& schedule, Time now);
 

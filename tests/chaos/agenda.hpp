@@ -15,7 +15,7 @@ class Agenda final : public Clock, public SteadyClock {
  public:
   using Entry = std::pair<Duration, std::uint64_t>;
 
-  Time now() const override { return Time(std::chrono::hours(24 * 365 * 56)) + elapsed_; }
+  Time now() const override { return Time(std::chrono::hours(24 * 365 * 56)) + elapsed_ + jumped_; }
   Duration elapsed() const override { return elapsed_; }
 
   Entry after(Duration wait, std::function<void()> what) {
@@ -25,6 +25,9 @@ class Agenda final : public Clock, public SteadyClock {
     return entry;
   }
   void cancel(const Entry& entry) { entries_.erase(entry); }
+
+  // UTC alone: what waits goes on waiting.
+  void jump(Duration by) { jumped_ += by; }
 
   Duration next() const { return entries_.empty() ? Duration::max() : entries_.begin()->first.first; }
   void run_next() {
@@ -36,6 +39,7 @@ class Agenda final : public Clock, public SteadyClock {
  private:
   std::map<Entry, std::function<void()>> entries_;
   Duration elapsed_ = std::chrono::hours(1);
+  Duration jumped_{0};
   std::uint64_t count_ = 0;
 };
 

@@ -91,6 +91,17 @@ void Host::run_injector(HostContainer& it) {
   it.process->input(std::exchange(it.input, {}));
 }
 
+void Host::clock_was_set() {
+  std::vector<std::string> running;  // some may end over it
+  for (const auto& [id, it] : containers_) {
+    if (it.process) running.push_back(id);
+  }
+  for (const auto& id : running) {
+    HostContainer* it = find(id);
+    if (it != nullptr && it->process) it->process->clock_was_set();
+  }
+}
+
 // Tables have one owner: as long as another process has any in the namespace, the kernel gives us none.
 std::optional<Error> Host::refuses(const std::string& id, const kernel::State& wanted) {
   if (wanted.empty()) return std::nullopt;

@@ -69,6 +69,7 @@ class Host {
   void rename(const std::string& id, std::string name);
   void connect(const std::string& id, const std::string& network, bool connected);
   void input(const std::string& id, const std::string& bytes);
+  void clock_was_set();
 
   std::shared_ptr<Channel> attach(const std::string& id);
   void subscribe(std::shared_ptr<Subscription> subscription) { subscriptions_.push_back(std::move(subscription)); }

@@ -79,6 +79,12 @@ void InjectorProcess::go_on() {
   });
 }
 
+void InjectorProcess::clock_was_set() {
+  if (over_ || frozen()) return;
+  injector_.on_time();
+  go_on();
+}
+
 void InjectorProcess::on_report(program::Report report) {
   if (over_) return;
   if (const auto* started = std::get_if<program::FaultStarted>(&report)) {

@@ -38,6 +38,8 @@ class InjectorProcess {
   void end();
   // Frozen it does nothing and is told nothing; its rules expire by themselves.
   void freeze(bool frozen);
+  // Somebody has set the clock, which wakes it.
+  void clock_was_set();
   // Somebody undoes its rules.
   void flush_kernel() { backend_.held = {}; }
 

@@ -135,6 +135,7 @@ void Storm::stop_or_remove(bool remove) {
       check_quiet(name, remove ? "it was removed" : "it was stopped");
     }
     if (const auto now = service_.manager().policy(name)) known.record = now->record;
+    known.uncertain |= !ended;  // it may be stopped for as long as this manager lives
   };
   if (remove) {
     service_.ask<void>(service_.manager().remove_policy(name, true, std::nullopt), done);

@@ -88,6 +88,7 @@ def test_what_only_tells(api):
     for target in ("/", "/_ping", "/healthz", "/readyz"):
         assert Api(api.address, api.contract, token=None).call("GET", target).status == 200
     assert api.call("POST", "/v1/endpoints:examine").json()[0]["examined"][0]["works"]
+    assert api.call("POST", "/v1/endpoints:clean").json() == [{"endpoint": "unix:///fake.sock", "removed": [], "failed": []}]
     for target in ("/version", "/info", "/metrics", "/openapi.json", "/v1/failures", "/v1/endpoints", "/v1/targets",
                    "/v1/targets?selector=service=web", "/v1/forecast", "/v1/forecast?until=1h"):
         assert api.call("GET", target).status == 200
@@ -117,6 +118,19 @@ def test_every_wrong_field_is_said_at_once(api):
     assert answer.status == 400
     assert {each["field"] for each in answer.json()["errors"]} == {"selector", "failure.latency.delay", "frequncy",
                                                                    "probability", "state"}
+
+
+def test_conditions(api):
+    made = api.call("POST", "/v1/policies", {"name": "guarded", **PARTITION, "stop_when": "unhealthy", "start_when": "healthy"})
+    assert made.status == 201
+    status = made.json()["status"]
+    assert status["phase"] == "waiting" and "has a HEALTHCHECK" in status["message"] and status["stopped"] is None
+    assert [each["list"] for each in status["conditions"]] == ["start_when", "stop_when"]
+    wrong = api.call("POST", "/v1/policies", {**PARTITION, "stop_when": [{"http_down": "http://web/"}, "unhealty"]})
+    assert [each["field"] for each in wrong.json()["errors"]] == ["stop_when.1"]
+    wrong = api.call("POST", "/v1/policies", {**PARTITION, "stop_when": [{"http_down": "http://web/"}]})
+    assert wrong.status == 400 and "--no-probes" in wrong.json()["errors"][0]["message"]
+    assert api.call("DELETE", "/v1/policies/guarded").status == 204
 
 
 def test_preview_touches_nothing(api):

@@ -16,6 +16,16 @@ class FakeClock final : public Clock {
   Time now_;
 };
 
+// The system's, and what it was set to be ahead of it.
+class JumpingClock final : public Clock {
+ public:
+  Time now() const override { return SystemClock().now() + ahead_; }
+  void jump(Duration by) { ahead_ += by; }
+
+ private:
+  Duration ahead_{0};
+};
+
 class FakeSteadyClock final : public SteadyClock {
  public:
   Duration elapsed() const override { return elapsed_; }

@@ -1,6 +1,7 @@
 // A Docker engine in memory, with injectors that answer like the real one. One thread (the test's io_context).
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "control/signal.hpp"
@@ -53,6 +55,10 @@ class FakeEngine final : public docker::Engine {
   void restart(const std::string& id) {
     die(id);
     start(id);
+  }
+  void set_health(const std::string& id, std::string health) {
+    containers.at(id).container.health = health;
+    tell("health_status: " + health, id);
   }
   void die(const std::string& id) {
     FakeContainer& it = containers.at(id);
@@ -110,7 +116,8 @@ class FakeEngine final : public docker::Engine {
   std::map<std::string, FakeContainer> containers;
   std::map<std::string, docker::SwarmService> services;
   docker::SwarmNode swarm = {"inactive", false, "", {}};
-  std::string broken;  // not empty: every call fails with it
+  std::optional<Duration> clock_ahead;  // of ours; none: it does not say
+  std::string broken;                   // not empty: every call fails with it
   bool injectors_answer = true;
   // What a container with an environment (as custom injectors have) says at its start, and then lives on with.
   std::string custom_log;
@@ -128,6 +135,7 @@ class FakeEngine final : public docker::Engine {
     docker::EngineInfo info;
     info.server_version = "20.10.24";
     info.swarm = swarm;
+    if (clock_ahead) info.clock = SystemClock().now() + *clock_ahead;
     co_return info;
   }
   docker::Task<std::vector<docker::Container>> list_containers(bool all, std::vector<std::string>) override {
@@ -148,6 +156,7 @@ class FakeEngine final : public docker::Engine {
       details.container = it.container;
       details.started_at = it.started_at;
       details.exit_code = it.exit_code;
+      if (it.container.health == "unhealthy") details.health_output = "refused";
       co_return details;
     }
     co_return not_found(id);
@@ -328,7 +337,8 @@ class FakeEngine final : public docker::Engine {
     return {};
   }
   std::string add(const docker::ContainerSpec& spec) {
-    const std::string id = concat("id", ++next_id_);
+    std::string id = concat("id", ++next_id_);
+    while (containers.contains(id)) id = concat("id", ++next_id_);  // of an engine's former life
     FakeContainer it;
     it.container.id = id;
     it.container.name = spec.name;
@@ -395,6 +405,7 @@ class FakeEngine final : public docker::Engine {
     for (const auto& entry : newest->entries) {
       const auto window = policy::window_at(entry.schedule, now);
       if (paused || !window || !policy::is_hit(entry.schedule, entry.policy, entry.target, window->index)) continue;
+      if (entry.picked && std::ranges::find(*entry.picked, window->index) == entry.picked->end()) continue;
       for (const auto& failure : entry.failures) {
         const std::string name(failure::name_of(failure));
         const auto before = held.find({entry.policy, name, window->index});

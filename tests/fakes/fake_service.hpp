@@ -21,6 +21,8 @@ class FakeService final : public Service {
   std::vector<TargetState> target_states;
   std::vector<EndpointView> endpoint_views;
   std::vector<EndpointView::Examined> examined;
+  std::vector<OthersView> others;
+  std::vector<CleanedView> cleaned;
   std::vector<FaultRecord> fault_records;
   std::vector<Event> events;            // those that can be replayed
   std::uint64_t oldest_replayable = 0;  // subscribing after an id below answers nullptr
@@ -145,9 +147,13 @@ class FakeService final : public Service {
   std::vector<EndpointView> endpoints() const override { return endpoint_views; }
   Task<std::vector<EndpointView>> examine_endpoints() override {
     auto views = endpoint_views;
-    for (auto& view : views) view.examined = examined;
+    for (auto& view : views) {
+      view.examined = examined;
+      view.others = others;
+    }
     co_return views;
   }
+  Task<std::vector<CleanedView>> clean_endpoints(Caller) override { co_return cleaned; }
   Task<std::vector<OfferedFailure>> offered_failures() override { co_return offered; }
   Task<TrialView> try_image(std::string, policy::CustomFailure custom) override {
     if (custom.name.empty()) co_return fail(ErrorCode::invalid, "which failure?");
