@@ -1,4 +1,3 @@
-#include <spdlog/spdlog.h>
 
 #include "api/byte_stream.hpp"
 #include "api/event_feed.hpp"
@@ -6,6 +5,7 @@
 #include "api/resources.hpp"
 #include "api/views_json.hpp"
 #include "base/text.hpp"
+#include "control/log.hpp"
 
 namespace entropy::api {
 namespace {
@@ -49,7 +49,7 @@ boost::asio::awaitable<void> stream_events(std::shared_ptr<EventFeed> feed, cont
                                            Beginning beginning, EventFormat format, std::shared_ptr<Stream> stream) {
   const auto outbox = std::make_shared<Outbox>(co_await boost::asio::this_coro::executor, limits.queued_bytes);
   const auto listener = feed->join(format, outbox, [outbox, stream] {
-    spdlog::warn("a client of /events is too slow and is dropped");
+    log::warn("a client of /events is too slow and is dropped");
     outbox->close();
     stream->abort();
   });

@@ -1,7 +1,5 @@
 #include "api/router.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -9,6 +7,7 @@
 #include "api/access.hpp"
 #include "api/resources.hpp"
 #include "base/text.hpp"
+#include "control/log.hpp"
 
 namespace entropy::api {
 namespace {
@@ -114,7 +113,7 @@ boost::asio::awaitable<Response> ask(const Route* route, Call call) {
   try {
     co_return co_await route->handler(std::move(call));
   } catch (const std::exception& error) {
-    spdlog::error("{}: {}", line, error.what());
+    log::error("{}: {}", line, error.what());
   }
   co_return problem(500, "an error inside of Entropy; its log says more");
 }
@@ -160,7 +159,7 @@ boost::asio::awaitable<Response> dispatch(std::span<const Route> routes, const B
   }
   count_request(backend.service->metrics().registry(), pattern, response.status,
                 std::chrono::steady_clock::now() - began);
-  spdlog::debug("{} -> {}", line, response.status);
+  log::debug("{} -> {}", line, response.status);
   co_return response;
 }
 

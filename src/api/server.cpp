@@ -1,6 +1,5 @@
 #include "api/server.hpp"
 
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <boost/asio.hpp>
@@ -13,6 +12,7 @@
 #include "api/routes.hpp"
 #include "api/session.hpp"
 #include "base/text.hpp"
+#include "control/log.hpp"
 
 namespace entropy::api {
 
@@ -92,11 +92,10 @@ Result<> check_exposure(const Address& address, const Options& options) {
                                            "plain TCP in a network that you trust"));
   }
   if (!address.tls) {
-    spdlog::warn("{} is plain TCP beyond this host: whoever can listen in on the network sees the token",
-                 to_string(address));
+    log::warn("{} is plain TCP beyond this host: whoever can listen in on the network sees the token",
+              to_string(address));
   }
-  if (options.no_auth)
-    spdlog::warn("{} needs no token: whoever reaches it can break your containers", to_string(address));
+  if (options.no_auth) log::warn("{} needs no token: whoever reaches it can break your containers", to_string(address));
   return {};
 }
 
@@ -104,8 +103,8 @@ Result<> check_exposure(const Address& address, const Options& options) {
 
 void Server::State::serve(asio::generic::stream_protocol::socket plain, std::shared_ptr<Listener> listener) {
   if (listener->connections >= options.limits.connections) {
-    spdlog::warn("more than {} connections at {}: one is turned away", options.limits.connections,
-                 to_string(listener->address));
+    log::warn("more than {} connections at {}: one is turned away", options.limits.connections,
+              to_string(listener->address));
     return turn_away(std::move(plain));
   }
   SessionOptions session_options{options.limits, concat("entropy/", options.version),
@@ -119,7 +118,7 @@ void Server::State::serve(asio::generic::stream_protocol::socket plain, std::sha
   sessions.insert(session);
   ++listener->connections;
   asio::co_spawn(executor, session->run(), [self, session, listener](const std::exception_ptr& thrown) {
-    if (thrown) spdlog::error("a connection ended by an exception");
+    if (thrown) log::error("a connection ended by an exception");
     --listener->connections;
     self->sessions.erase(session);
     if (self->sessions.empty()) self->drained.cancel();
@@ -134,7 +133,7 @@ asio::awaitable<void> Server::State::accept(std::shared_ptr<State> self, std::sh
       self->serve(std::move(socket), listener);
     } else if (listener->acceptor.is_open() && error != asio::error::connection_aborted) {
       // Out of descriptors, most likely: accepting again at once would only spin.
-      spdlog::warn("accepting on {}: {}", to_string(listener->address), error.message());
+      log::warn("accepting on {}: {}", to_string(listener->address), error.message());
       asio::steady_timer pause(self->executor, std::chrono::milliseconds(100));
       co_await pause.async_wait(redirect_error(use_awaitable, error));
     }
@@ -163,7 +162,7 @@ Result<> Server::listen(const std::vector<Address>& addresses) {
   for (const auto& listener : opened) {
     state_->listeners.push_back(listener);
     asio::co_spawn(state_->executor, State::accept(state_, listener), [](const std::exception_ptr& thrown) {
-      if (thrown) spdlog::error("accepting connections ended by an exception");
+      if (thrown) log::error("accepting connections ended by an exception");
     });
   }
   return {};

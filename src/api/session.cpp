@@ -1,13 +1,12 @@
 #include "api/session.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <ctime>
 
 #include "api/request_reader.hpp"
 #include "base/text.hpp"
+#include "control/log.hpp"
 
 namespace entropy::api {
 namespace {
@@ -46,7 +45,7 @@ class HttpSession final : public Session, public Stream, public std::enable_shar
       bool goes_on = co_await greet();
       while (goes_on && !draining_) goes_on = co_await exchange();
     } catch (const std::exception& error) {
-      spdlog::error("a connection ended: {}", error.what());
+      log::error("a connection ended: {}", error.what());
     }
     gone();
     // A connection that is closed upon unread bytes is reset, and the peer may lose our last answer.
@@ -93,7 +92,7 @@ class HttpSession final : public Session, public Stream, public std::enable_shar
     const error_code error = co_await socket_->start_tls_as_server(options_.tls);
     if (error) {
       const std::string why = socket_->distrust();
-      spdlog::debug("{}: no TLS: {}", options_.peer.address, why.empty() ? error.message() : why);
+      log::debug("{}: no TLS: {}", options_.peer.address, why.empty() ? error.message() : why);
       socket_->close();
       co_return false;
     }
@@ -174,7 +173,7 @@ class HttpSession final : public Session, public Stream, public std::enable_shar
     if (co_await socket_->write(asio::buffer(bytes)) || head) co_return false;
     socket_->never_expires();
     asio::co_spawn(socket_->plain().get_executor(), watch(shared_from_this()), [](const std::exception_ptr& thrown) {
-      if (thrown) spdlog::error("watching a connection failed");
+      if (thrown) log::error("watching a connection failed");
     });
     co_await response.stream(shared_from_this());
     constexpr std::string_view last_chunk = "0\r\n\r\n";

@@ -111,7 +111,7 @@ std::optional<Duration> measured_down(std::string_view measured) {
 std::string measured_return(const store::ActRecord& record, const CachedContainer& again, Time now) {
   std::optional<Duration> well_after;
   const auto started = parse_rfc3339(again.started_at);
-  const bool has_check = again.details && !again.details->health.empty();
+  const bool has_check = !again.container.health.empty();
   if (has_check && started) well_after = std::max(Duration(0), now - *started);
   return measured_json(down_time(record, again), well_after);
 }

@@ -1,12 +1,11 @@
 #include "control/container_acts.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/text.hpp"
 #include "control/act_words.hpp"
+#include "control/log.hpp"
 #include "control/spawn.hpp"
 #include "policy/policy_json.hpp"
 
@@ -197,7 +196,7 @@ void ContainerActs::look_at_instant(Act& act) {
   if (act.record.done && !act.told) tell_start(act);
   if (is_down && !act.down_since) act.down_since = now;
   if (next != nullptr) {
-    const std::string& health = next->details->health;
+    const std::string& health = next->container.health;
     if (health.empty() || health == "healthy") {
       end_by_itself(act, store::Outcome::completed, words_of_return(act.record, act.failure, *next, act.started_by_us),
                     measured_return(act.record, *next, now));
@@ -253,7 +252,7 @@ void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::s
 // In memory it is as it is; were it lost with the service, the next one would look.
 void ContainerActs::save(Act& act) {
   const auto saved = context_.store.put_act(act.record);
-  if (!saved) spdlog::error("acts: {}", saved.error().message);
+  if (!saved) log::error("acts: {}", saved.error().message);
 }
 
 void ContainerActs::drop(std::uint64_t id) {
@@ -262,7 +261,7 @@ void ContainerActs::drop(std::uint64_t id) {
     acts_.erase(id);
     return;
   }
-  spdlog::error("acts: {}", removed.error().message);
+  log::error("acts: {}", removed.error().message);
   if (Act* act = find(id)) {  // to be tried again
     act->record.state = ActState::over;
     note_trouble(act->record.policy, act->record.container, removed.error().message);
@@ -271,7 +270,7 @@ void ContainerActs::drop(std::uint64_t id) {
 
 void ContainerActs::note_trouble(const std::string& policy, const std::string& container, std::string message) {
   ActTrouble& trouble = troubles_[{policy, container}];
-  if (trouble.message != message) spdlog::warn("{} on {}: {}", policy, container.substr(0, 12), message);
+  if (trouble.message != message) log::warn("{} on {}: {}", policy, container.substr(0, 12), message);
   trouble.message = std::move(message);
   trouble.delay = std::clamp(trouble.delay * 2, first_backoff, longest_backoff);
   trouble.retry_at = context_.clock.now() + trouble.delay;

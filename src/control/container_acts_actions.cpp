@@ -1,5 +1,4 @@
 // What acts cost of an engine's calls: done, verified, undone.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -7,6 +6,7 @@
 #include "control/act_words.hpp"
 #include "control/container_acts.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/spawn.hpp"
 
 namespace entropy::control {
@@ -239,8 +239,8 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const auto record = tell_end(*act, complete ? store::Outcome::completed : store::Outcome::cut_short, "", measured);
   const std::string place = act->record.endpoint;
   const std::string target = act->record.container;
-  const bool is_ill = container != nullptr && container->details && !container->details->health.empty() &&
-                      (container->details->health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
+  const bool is_ill = container != nullptr && !container->container.health.empty() &&
+                      (container->container.health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
   if (in_doubt && container != nullptr) {
     act->record.state = ActState::over;  // in the store it stays as it is, for the next service
   } else {
@@ -263,7 +263,7 @@ asio::awaitable<void> ContainerActs::start_again(std::uint64_t id) {
     Act* act = find(id);
     if (act != nullptr) act->started_by_us = started.has_value();
     if (!started) {
-      spdlog::warn("{}: starting {} again: {}", record.endpoint, record.name, started.error().message);
+      log::warn("{}: starting {} again: {}", record.endpoint, record.name, started.error().message);
       if (act != nullptr) act->down_since = context_.clock.now();
     }
   }
@@ -277,8 +277,8 @@ asio::awaitable<void> ContainerActs::watch_health(std::string endpoint_name, std
   while (!stopped_ && context_.clock.now() < since + longest_recovery) {
     const auto& containers = endpoint(endpoint_name)->containers();
     const auto found = containers.find(container);
-    if (found == containers.end() || !found->second.up || !found->second.details) co_return;
-    if (found->second.details->health == "healthy") {
+    if (found == containers.end() || !found->second.up) co_return;
+    if (found->second.container.health == "healthy") {
       const auto down = measured_down(record.measured);
       co_return context_.journal.amend(std::move(record), measured_json(down, context_.clock.now() - since));
     }

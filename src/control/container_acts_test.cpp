@@ -124,14 +124,14 @@ TEST_F(ContainerActsTest, AKillHappensOnceAndItsRestartPolicyHolds) {
 
 TEST_F(ContainerActsTest, AKilledTargetIsDownUntilItsHealthcheckIsWell) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
-  engine_->containers.at(db).more.health = "healthy";
+  engine_->containers.at(db).container.health = "healthy";
   begin("k", R"("kill")");
   until([&] { return phase("k") == Phase::active; });
-  engine_->containers.at(db).more.health = "starting";
+  engine_->containers.at(db).container.health = "starting";
   engine_->restart(db);
   until([&] { return state(db) == "running"; });
   EXPECT_EQ(phase("k"), Phase::active);
-  engine_->become_healthy(db);
+  engine_->set_health(db, "healthy");
   until([&] { return phase("k") == Phase::armed; });
   EXPECT_THAT(last().message, HasSubstr("somebody started it again"));
 }

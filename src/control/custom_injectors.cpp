@@ -1,11 +1,10 @@
 #include "control/custom_injectors.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/spawn.hpp"
 
 namespace entropy::control {
@@ -133,7 +132,7 @@ void CustomInjectors::start(const CustomAction& action) {
   }
   occupy(place, false);
   if (const auto* end = std::get_if<StopCustom>(&action)) {
-    spdlog::info("{}: ending custom injector {}: {}", where, container->second.container.name, end->reason);
+    log::info("{}: ending custom injector {}: {}", where, container->second.container.name, end->reason);
     spawn(context_.timing.executor(), "ending a custom injector", stop(where, id));
   } else {
     spawn(context_.timing.executor(), "removing a custom injector", remove(where, id));
@@ -179,7 +178,7 @@ void CustomInjectors::on_line(const std::string& id, Run& run, const program::Cu
   constexpr std::size_t longest_word = 200;
   if (line.kind == Kind::started) return begin(id, run, line.text);
   if (line.kind == Kind::ended) return end(id, run, line.text);
-  spdlog::debug("custom injector {}: {}", id.substr(0, 12), line.text);
+  log::debug("custom injector {}: {}", id.substr(0, 12), line.text);
   run.last_words.push_back(line.text.substr(0, longest_word));
   if (run.last_words.size() > most_words) run.last_words.pop_front();
 }
@@ -208,7 +207,7 @@ void CustomInjectors::give_up(const std::string& id, Run& run, std::string messa
   if (std::exchange(run.failed, true)) return;
   run.said = true;
   run.message = message;
-  spdlog::warn("custom injector of {} for {}: {}", run.fault.policy, run.target_name, message);
+  log::warn("custom injector of {} for {}: {}", run.fault.policy, run.target_name, message);
   if (std::exchange(run.active, false)) {
     context_.journal.finished({run.endpoint, id}, run.fault, store::Outcome::failed, message);
   } else {

@@ -1,9 +1,9 @@
 // What custom injectors cost of an engine's calls: made, followed, ended, removed.
-#include <spdlog/spdlog.h>
 
 #include "base/text.hpp"
 #include "control/custom_injectors.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/own_name.hpp"
 #include "control/spawn.hpp"
 
@@ -27,7 +27,7 @@ asio::awaitable<void> CustomInjectors::create(CustomRun run) {
   const std::string target = run.target_name;
   const auto created = co_await try_create(std::move(run));
   if (!created) {
-    spdlog::warn("a custom injector for {} can't be made: {}", target, created.error().message);
+    log::warn("a custom injector for {} can't be made: {}", target, created.error().message);
     note_trouble(place, content, created.error().message);
   }
   busy_.erase(place);
@@ -53,7 +53,7 @@ docker::Task<> CustomInjectors::ensure_image(Endpoint& where, CustomRun run) {
   const auto present = co_await where.engine().has_image(image);
   if (!present) co_return fail(present.error());
   if (*present) co_return Result<>();
-  spdlog::info("{}: pulling the image {}", where.name(), image);
+  log::info("{}: pulling the image {}", where.name(), image);
   note_trouble({run.endpoint, run.fault.policy, run.target_id}, content_of(run.key),
                concat("the image ", image, " is not there yet: it is being pulled"));
   const auto pulled = co_await where.engine().pull_image(image);
@@ -96,7 +96,7 @@ asio::awaitable<void> CustomInjectors::follow(std::string endpoint_name, std::st
   Run* run = find(id);
   if (run == nullptr || run->ended) co_return;
   // The engine is away, or its log has an end of its own.
-  if (!read) spdlog::debug("following custom injector {}: {}", id.substr(0, 12), read.error().message);
+  if (!read) log::debug("following custom injector {}: {}", id.substr(0, 12), read.error().message);
   co_await pause(another_try);
   run = find(id);
   if (run != nullptr) run->followed = false;
@@ -146,7 +146,7 @@ asio::awaitable<void> CustomInjectors::stop(std::string endpoint_name, std::stri
   const CustomPlace place{endpoint_name, known(endpoint_name, id).fault.policy, known(endpoint_name, id).target_id};
   known(endpoint_name, id).ending = true;
   const auto stopped = co_await where.engine().stop_container(id, grace);
-  if (!stopped) spdlog::warn("{}: ending {}: {}", endpoint_name, id.substr(0, 12), stopped.error().message);
+  if (!stopped) log::warn("{}: ending {}: {}", endpoint_name, id.substr(0, 12), stopped.error().message);
   // Its last words are still on their way to `follow`, which concludes.
   for (int i = 0; i < 50; ++i) {
     const Run* run = find(id);
@@ -168,7 +168,7 @@ asio::awaitable<void> CustomInjectors::remove(std::string endpoint_name, std::st
     where.forget(id);
     runs_.erase(id);
   } else {
-    spdlog::warn("{}: removing {}: {}", endpoint_name, id.substr(0, 12), removed.error().message);
+    log::warn("{}: removing {}: {}", endpoint_name, id.substr(0, 12), removed.error().message);
     co_await pause(another_try);
   }
   busy_.erase({endpoint_name, gone.fault.policy, gone.target_id});

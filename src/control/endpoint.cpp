@@ -1,11 +1,10 @@
 #include "control/endpoint.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/spawn.hpp"
 
 namespace entropy::control {
@@ -101,7 +100,7 @@ asio::awaitable<void> Endpoint::look_at_dirty() {
     dirty_.erase(dirty_.begin());
     const auto inspected = co_await inspect(id);
     if (inspected || inspected.error().code == ErrorCode::not_found) continue;
-    spdlog::debug("{}: looking at {}: {}", name_, id.substr(0, 12), inspected.error().message);
+    log::debug("{}: looking at {}: {}", name_, id.substr(0, 12), inspected.error().message);
     again.insert(id);
   }
   dirty_.merge(again);
@@ -131,7 +130,7 @@ docker::Task<> Endpoint::list_all() {
   auto listed = co_await engine_->list_containers(true, std::move(any_label));
   if (!listed) co_return fail(listed.error());
   take_list(std::move(*listed), asked);
-  if (lost_) spdlog::info("{}: connected", name_);
+  if (lost_) log::info("{}: connected", name_);
   lost_.reset();
   known_ = asked_ = true;
   co_return Result<>();
@@ -245,7 +244,7 @@ asio::awaitable<void> Endpoint::remove_until_gone(std::string id, std::function<
   while (true) {
     const auto removed = co_await engine_->remove_container(id);
     if (removed || removed.error().code == ErrorCode::not_found) co_return forget(id);
-    spdlog::warn("{}: removing {}: {}", name_, id.substr(0, 12), removed.error().message);
+    log::warn("{}: removing {}: {}", name_, id.substr(0, 12), removed.error().message);
     if (give_up()) co_return;
     co_await timing_.sleep(pause);
   }
@@ -327,7 +326,7 @@ void Endpoint::note_end(const docker::Event& event) {
 }
 
 void Endpoint::set_lost(std::string why) {
-  if (lost_ != why) spdlog::warn("{}: {}", name_, why);
+  if (lost_ != why) log::warn("{}: {}", name_, why);
   lost_ = std::move(why);
   asked_ = true;
   handlers_.on_change();

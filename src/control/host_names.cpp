@@ -1,13 +1,12 @@
 #include "control/host_names.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "control/log.hpp"
 #include "control/spawn.hpp"
 
 namespace entropy::control {
@@ -34,7 +33,7 @@ asio::awaitable<void> HostNames::look_up(std::shared_ptr<HostNames> self, std::s
   const auto [error, found] = co_await resolver.async_resolve(name, "", asio::as_tuple(asio::use_awaitable));
   if (!changed_ || !due_.contains(name)) co_return;
   if (error) {
-    spdlog::warn("the peer {} is no container and can't be resolved: {}", name, error.message());
+    log::warn("the peer {} is no container and can't be resolved: {}", name, error.message());
     if (known_.contains(name)) co_return;
     if (std::exchange(unresolved_[name], error.message()) != error.message()) changed_();
     co_return;

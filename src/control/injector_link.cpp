@@ -1,9 +1,8 @@
 #include "control/injector_link.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
+#include "control/log.hpp"
 #include "control/spawn.hpp"
 
 namespace entropy::control {
@@ -53,7 +52,7 @@ void InjectorLink::on_line(std::string_view line) {
   if (report) {
     handlers_.on_report(std::move(*report));
   } else {
-    spdlog::warn("{}", report.error().message);
+    log::warn("{}", report.error().message);
   }
 }
 

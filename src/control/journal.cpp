@@ -1,11 +1,10 @@
 #include "control/journal.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
+#include "control/log.hpp"
 
 namespace entropy::control {
 namespace {
@@ -17,7 +16,7 @@ constexpr std::size_t prune_at_start = 10'000;
 constexpr std::size_t most_unsaved_rows = 10'000;
 
 void log_failure(const Result<>& result) {
-  if (!result) spdlog::error("history: {}", result.error().message);
+  if (!result) log::error("history: {}", result.error().message);
 }
 
 store::FaultRecord record_of(const std::string& endpoint, const program::Fault& fault) {
@@ -61,7 +60,7 @@ Journal::Journal(store::Store& store, const Clock& clock, Metrics& metrics, stor
       limits_(limits),
       next_event_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {
   const auto open = store_.open_faults();
-  if (!open) spdlog::error("history: {}", open.error().message);
+  if (!open) log::error("history: {}", open.error().message);
   for (const auto& record : open.value_or(std::vector<store::FaultRecord>())) {
     unclaimed_.push_back({record, clock.now(), {}, true});
   }
@@ -83,12 +82,12 @@ void Journal::recall_windows() {
 
 void Journal::prune(std::size_t rows) {
   const auto pruned = store_.prune(limits_, clock_.now(), rows);
-  if (!pruned) spdlog::error("history: {}", pruned.error().message);
+  if (!pruned) log::error("history: {}", pruned.error().message);
 }
 
 std::uint64_t Journal::add(const store::FaultRecord& record) {
   const auto id = store_.add_fault(record);
-  if (!id) spdlog::error("history: {}", id.error().message);
+  if (!id) log::error("history: {}", id.error().message);
   if (++added_ % prune_every == 0) prune(prune_rows);
   return id.value_or(0);
 }
@@ -96,7 +95,7 @@ std::uint64_t Journal::add(const store::FaultRecord& record) {
 std::uint64_t Journal::begin_audit(AuditRecord record) {
   record.time = clock_.now();
   const auto id = store_.add_audit(record);
-  if (!id) spdlog::error("audit: {} {} by {}: {}", record.method, record.path, record.caller.by, id.error().message);
+  if (!id) log::error("audit: {} {} by {}: {}", record.method, record.path, record.caller.by, id.error().message);
   if (++added_ % prune_every == 0) prune(prune_rows);
   return id.value_or(0);
 }

@@ -1,11 +1,10 @@
 #include "control/manager.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "control/log.hpp"
 #include "control/namespaces.hpp"
 #include "control/spawn.hpp"
 
@@ -333,7 +332,7 @@ Task<> Manager::remove_stopped(std::string name, Caller by) {
 // Until it is done, or somebody starts the policy again.
 asio::awaitable<void> Manager::finish_removal(std::string name, Caller by) {
   auto removed = co_await remove_stopped(name, by);
-  if (!removed) spdlog::warn("{}", removed.error().message);
+  if (!removed) log::warn("{}", removed.error().message);
   while (!removed && removed.error().code == ErrorCode::unavailable) {
     co_await reconciler_.changed().wait_next(1s);
     const auto* known = find(name);

@@ -1,7 +1,7 @@
 // What the service does about `stop_when` and `start_when`.
-#include <spdlog/spdlog.h>
 
 #include "base/text.hpp"
+#include "control/log.hpp"
 #include "control/manager.hpp"
 #include "control/namespaces.hpp"
 
@@ -38,12 +38,12 @@ void Manager::review(const Index& index, Time now) {
 }
 
 void Manager::stop_by_condition(policy::Record& record, const Guard::Verdict& verdict, Time now) {
-  spdlog::warn("{}: stopped by its stop_when, {}: {}", verdict.policy, verdict.condition, verdict.evidence);
+  log::warn("{}: stopped by its stop_when, {}: {}", verdict.policy, verdict.condition, verdict.evidence);
   record.stopped = policy::Stop{now, verdict.condition, verdict.evidence};
   const auto stored =
       mark_stopped(record, {"stop_when", ""}, {{"condition", verdict.condition}, {"evidence", verdict.evidence}});
   if (stored) return;
-  spdlog::error("{}: stopped now, but not over a restart of the service: {}", verdict.policy, stored.error().message);
+  log::error("{}: stopped now, but not over a restart of the service: {}", verdict.policy, stored.error().message);
 }
 
 void Manager::begin_held(const policy::Record& record, Time now) {
@@ -53,7 +53,7 @@ void Manager::begin_held(const policy::Record& record, Time now) {
   begun.updated = now;
   ++begun.revision;
   const auto saved = save(std::move(begun), "policy.started", {"start_when", ""});
-  if (!saved) spdlog::error("{}: it could begin, but for this: {}", record.policy.name, saved.error().message);
+  if (!saved) log::error("{}: it could begin, but for this: {}", record.policy.name, saved.error().message);
 }
 
 }  // namespace entropy::control

@@ -1,9 +1,9 @@
 // What the service does about custom injector images beyond running them.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "control/log.hpp"
 #include "control/manager.hpp"
 #include "control/namespaces.hpp"
 #include "program/custom_offer.hpp"
@@ -36,7 +36,7 @@ Task<std::vector<OfferedFailure>> Manager::offered_failures() {
       const auto label = image.labels.find(std::string(program::offer_label));
       if (image.tags.empty() || label == image.labels.end()) continue;
       const auto kinds = program::parse_offer(label->second);
-      if (!kinds) spdlog::warn("{}: the image {}: {}", endpoint->name(), image.tags.front(), kinds.error().message);
+      if (!kinds) log::warn("{}: the image {}: {}", endpoint->name(), image.tags.front(), kinds.error().message);
       for (const auto& kind : kinds.value_or(std::vector<failure::Kind>())) {
         const auto same = [&](const OfferedFailure& other) {
           return other.image == image.tags.front() && other.kind.name == kind.name;

@@ -1,13 +1,12 @@
 #include "control/reconciler.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <limits>
 #include <set>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/namespaces.hpp"
 #include "control/peers.hpp"
 #include "control/reconciler_runtime.hpp"
@@ -216,7 +215,9 @@ void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, cons
 bool Reconciler::concerns(const Endpoint& where, const docker::Container& container) const {
   if (is_of_ours(container) || container.network_mode.starts_with("container:")) return true;
   if (joined_.contains(container.id) || joined_.contains(container.name)) return true;
-  if (desired_.rules.limits.max_share) return true;  // it may be a replica
+  // It may be a replica.
+  const auto counts_replicas = [](const auto& record) { return !record.policy.container_failures.empty(); };
+  if (desired_.rules.limits.max_share || std::ranges::any_of(desired_.policies, counts_replicas)) return true;
   if (acts_.concerns(where.name(), container.id)) return true;
   const ObservedContainer observed = observe_container(where, {container, ""});
   return std::ranges::any_of(desired_.policies,
@@ -263,7 +264,7 @@ void Reconciler::tell_notes() {
     if (each->lost()) continue;
     std::string note = note_on(*each);
     std::string& told = told_notes_[each->name()];
-    if (!note.empty() && note != told) spdlog::warn("{}: {}", each->name(), note);
+    if (!note.empty() && note != told) log::warn("{}: {}", each->name(), note);
     told = std::move(note);
   }
 }
@@ -310,7 +311,7 @@ void Reconciler::notice_jump(Time now) {
   const std::string message =
       concat("this host's clock jumped by ", jump < Duration::zero() ? "-" : "",
              entropy::to_string(std::chrono::abs(jump)), ": windows go by the new time from now on");
-  spdlog::warn("{}", message);
+  log::warn("{}", message);
   Event event;
   event.type = "clock.jumped";
   event.data["message"] = message;

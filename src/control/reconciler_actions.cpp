@@ -1,10 +1,10 @@
 // What the reconciler does to engines and injectors.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/own_name.hpp"
 #include "control/reconciler_runtime.hpp"
 #include "control/spawn.hpp"
@@ -121,7 +121,7 @@ docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
     on_report(name, id, std::move(report));
   };
   handlers.on_closed = [this, id](const std::string& why) {
-    spdlog::debug("the stream of injector {} ended: {}", id.substr(0, 12), why);
+    log::debug("the stream of injector {} ended: {}", id.substr(0, 12), why);
     if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
       found->second.link.reset();
       found->second.sent_revision = 0;
@@ -145,8 +145,8 @@ asio::awaitable<void> Reconciler::attach(AttachInjector action) {
   runtimes_[action.id].target_id = target_id;
   const auto attached = co_await attach_link(where, action.id);
   if (!attached) {
-    spdlog::warn("{}: attaching to injector {}: {}; replacing it", action.endpoint, action.id.substr(0, 12),
-                 attached.error().message);
+    log::warn("{}: attaching to injector {}: {}; replacing it", action.endpoint, action.id.substr(0, 12),
+              attached.error().message);
     (void)co_await discard(where, action.id, "it could not be attached to");
   }
   busy_.erase(target_id);
@@ -155,7 +155,7 @@ asio::awaitable<void> Reconciler::attach(AttachInjector action) {
 
 asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
-  spdlog::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
+  log::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
   close_link(action.id);
   const auto removed = co_await where.engine().remove_container(action.id);
   if (removed || removed.error().code == ErrorCode::not_found) {
@@ -166,7 +166,7 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
     where.forget(action.id);
     runtimes_.erase(action.id);
   } else {
-    spdlog::warn("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), removed.error().message);
+    log::warn("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), removed.error().message);
     co_await timing_.sleep(first_backoff);
   }
   busy_.erase(action.target_id);
@@ -194,7 +194,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
   if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);
   if (const auto* log = std::get_if<program::Log>(&report))
-    spdlog::info("injector {}: {}", id.substr(0, 12), log->message);
+    log::info("injector {}: {}", id.substr(0, 12), log->message);
   if (auto* state = std::get_if<program::State>(&report)) {
     const auto found = runtimes_.find(id);
     if (found == runtimes_.end()) return;
@@ -217,8 +217,7 @@ void Reconciler::note_readiness(Runtime& runtime) {
 
 void Reconciler::note_failure(const std::string& target_id, const std::string& target_name, const Error& error) {
   Failure& failure = failures_[target_id];
-  if (failure.message != error.message)
-    spdlog::warn("an injector for {} can't be made: {}", target_name, error.message);
+  if (failure.message != error.message) log::warn("an injector for {} can't be made: {}", target_name, error.message);
   failure.message = error.message;
   failure.delay = std::min(std::max(failure.delay * 2, first_backoff), longest_backoff);
   failure.retry_at = clock_.now() + failure.delay;

@@ -1,10 +1,10 @@
 // The end of a service: nothing of it stays at any engine.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
+#include "control/log.hpp"
 #include "control/reconciler_runtime.hpp"
 
 namespace entropy::control {
@@ -64,7 +64,7 @@ asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadlin
       left = ids.size();
       for (const auto& id : ids) {
         const auto removed = co_await where.engine().remove_container(id);
-        if (!removed) spdlog::debug("{}: removing {}: {}", where.name(), id.substr(0, 12), removed.error().message);
+        if (!removed) log::debug("{}: removing {}: {}", where.name(), id.substr(0, 12), removed.error().message);
       }
     }
     if (left == 0 || timing_.elapsed() >= deadline) break;

@@ -1,11 +1,11 @@
 // Starting a coroutine that nobody waits for: whatever escapes it is logged, never lost.
 #pragma once
 
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <string>
+
+#include "control/log.hpp"
 
 namespace entropy::control {
 
@@ -16,7 +16,7 @@ void spawn(const boost::asio::any_io_executor& executor, std::string what, Await
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& e) {
-      spdlog::error("{}: {}", what, e.what());
+      log::error("{}: {}", what, e.what());
     }
   });
 }

@@ -259,8 +259,6 @@ Result<ContainerDetails> decode_details(const json::value& answer) {
   details.exit_code = static_cast<int>(state.number("ExitCode"));
   details.oom_killed = state.boolean("OOMKilled");
   details.finished_at = state.text("FinishedAt");
-  details.health = state.object("Health").text("Status");
-  if (details.health == "none") details.health.clear();
   const Fields host = fields.object("HostConfig");
   details.auto_remove = host.boolean("AutoRemove");
   details.restart.name = host.object("RestartPolicy").text("Name");

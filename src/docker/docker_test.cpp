@@ -241,7 +241,7 @@ TEST(Decode, ReadsWhatBoundsAContainerAndWhatItUses) {
   EXPECT_EQ(details->restart.name, "on-failure");
   EXPECT_EQ(details->restart.most, 3);
   EXPECT_EQ(details->restart_count, 2);
-  EXPECT_EQ(details->health, "starting");
+  EXPECT_EQ(details->container.health, "starting");
   EXPECT_TRUE(details->auto_remove);
   const auto usage = decode(decode_usage, R"({"pids_stats":{"current":3},
     "memory_stats":{"usage":1000,"stats":{"inactive_file":300}}})");

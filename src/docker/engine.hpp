@@ -70,8 +70,7 @@ struct ContainerDetails {
   int exit_code = 0;
   bool oom_killed = false;
   std::string finished_at = {};    // of its latest end
-  std::string health = {};         // starting, healthy, unhealthy; empty: it has no HEALTHCHECK
-  std::string health_output = {};  // what that said last
+  std::string health_output = {};  // what its HEALTHCHECK said last
   std::optional<Time> created = {};
   bool auto_remove = false;
   RestartPolicy restart = {};

@@ -1,6 +1,5 @@
 #include "main/serve.hpp"
 
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "api/token.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "control/log.hpp"
 #include "control/manager.hpp"
 #include "control/spawn.hpp"
 #include "main/data_dir.hpp"
@@ -129,7 +129,7 @@ Result<api::Options> api_options(const cli::ManageOptions& options) {
 void say_where(const api::Server& server) {
   std::vector<std::string> addresses;
   for (const auto& address : server.addresses()) addresses.push_back(to_string(address));
-  spdlog::info("listening on {}", join(addresses, ", "));
+  log::info("listening on {}", join(addresses, ", "));
 }
 
 // The way down: no more requests, everything rolled back, then the loop may end.
@@ -138,9 +138,9 @@ asio::awaitable<void> shut_down(control::Manager& manager, api::Server& server, 
   server.drain();
   const std::size_t left = co_await manager.shut_down(rollback_time);
   if (left == 0) {
-    spdlog::info("rolled back: {} injectors removed, nothing is left", injectors);
+    log::info("rolled back: {} injectors removed, nothing is left", injectors);
   } else {
-    spdlog::error(
+    log::error(
         "{} could not be undone: injectors roll back by themselves when their lease ends, containers that are paused, "
         "stopped or limited stay so until the service is back",
         left);
@@ -178,7 +178,7 @@ Result<int> run(const cli::ManageOptions& options) {
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;
-    spdlog::info("rolling everything back");
+    log::info("rolling everything back");
     control::spawn(io.get_executor(), "shutting down", shut_down(**manager, server, io, exit_code));
   });
   control::spawn(io.get_executor(), "the control loop", (*manager)->run());

@@ -67,10 +67,6 @@ class FakeEngine final : public docker::Engine {
     if (it.readable) it.readable->notify();
     tell("die", id);
   }
-  void become_healthy(const std::string& id, const std::string& health = "healthy") {
-    containers.at(id).more.health = health;
-    tell(concat("health_status: ", health), id);
-  }
   void pause(const std::string& id, bool paused) {
     containers.at(id).container.state = paused ? "paused" : "running";
     tell(paused ? "pause" : "unpause", id);
