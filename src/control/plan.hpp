@@ -44,6 +44,7 @@ struct ObservedContainer {
   docker::Container container;                 // its labels, and those of its Swarm service
   std::string started_at;                      // tells one start of it from the next
   std::vector<Prefix> service_addresses = {};  // the virtual ones of its Swarm service, as clients know it
+  std::string health_output = {};              // of its HEALTHCHECK, where it was looked at
 };
 
 // A container that has ended lately, or in which something was killed for want of memory.

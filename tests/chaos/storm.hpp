@@ -69,7 +69,6 @@ class Storm {
   void act_on_target(Host& host);
   void act_on_injector(Host& host);
   void act_on_engine(Host& host);
-  void jump();
   void plan_death();
   void end_in_order();
   void begin_again();

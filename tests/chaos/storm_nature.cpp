@@ -16,7 +16,7 @@ const std::vector<std::string> services = {"a", "b", "c"};
 
 void Storm::nature_acts() {
   Host& host = *world_.hosts[world_.dice.below(world_.hosts.size())];
-  switch (world_.dice.below(13)) {
+  switch (world_.dice.below(12)) {
     case 0:
     case 1:
       return change_weather();
@@ -32,8 +32,6 @@ void Storm::nature_acts() {
       return act_on_injector(host);
     case 9:
       return act_on_engine(host);
-    case 10:
-      return jump();
     default:
       return plan_death();
   }
@@ -157,14 +155,6 @@ void Storm::act_on_engine(Host& host) {
       say(concat("the images of ", host.name(), " are pruned"));
       host.images.clear();
   }
-}
-
-// All clocks together, as they are when the machine was asleep or its time was set.
-void Storm::jump() {
-  const Duration by = world_.dice.between(-30s, 60s);
-  say(concat("the clocks jump by ", by.count() / 1'000'000, " s"));
-  world_.agenda.jump(by);
-  for (const auto& each : world_.hosts) each->clock_was_set();
 }
 
 // kill -9: now, or at one of the next calls or commits, before or after it is done.
