@@ -171,7 +171,7 @@ TEST(ContainerFailure, PrintsWhatItReads) {
 }
 
 TEST(ContainerFailure, SaysWhatIsWrongAndTheWayOut) {
-  EXPECT_THAT(container_message("kill", {{"signal", "SIGKLL"}}), HasSubstr("did you mean \"SIGKILL\"?"));
+  EXPECT_THAT(container_message("kill", {{"signal", "SIGKIL"}}), HasSubstr("did you mean \"SIGKILL\"?"));
   EXPECT_THAT(container_message("kill", {{"signal", "STOP"}}), HasSubstr("use the failure pause"));
   EXPECT_THAT(container_message("remove", {}), HasSubstr("gone for good"));
   EXPECT_THAT(container_message("remove", {{"force", "false"}}), HasSubstr("can't be undone"));
