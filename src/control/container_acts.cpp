@@ -134,7 +134,9 @@ bool ContainerActs::is_kept_in_doubt(const Act& act) const {
 
 void ContainerActs::look(const std::vector<policy::Record>& policies) {
   const auto is_unknown = [&](const std::string& policy) {
-    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; });
+    // A policy that is gone may have left an act that can't be undone or forgotten yet.
+    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; }) &&
+           std::ranges::none_of(acts_, [&](const auto& entry) { return entry.second.record.policy == policy; });
   };
   std::erase_if(troubles_, [&](const auto& entry) { return is_unknown(entry.first.first); });
   std::erase_if(told_failures_, [&](const auto& entry) { return is_unknown(entry.first.first); });
@@ -167,6 +169,13 @@ void ContainerActs::look_at_lasting(Act& act) {
   if (container == nullptr) return end_by_itself(act, store::Outcome::cut_short, "its container was removed");
   const bool is_limit = !failure::takes_down(act.failure);
   if (is_in_place(act) || (is_limit && !container->details)) return;
+  // What another act of ours has done halfway, or the engine does late, was nobody else.
+  const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
+    const Act& other = entry.second;
+    return place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index() &&
+           (other.record.state == ActState::intended || context_.clock.now() < other.in_doubt_until);
+  });
+  if (is_limit && in_motion) return;
   std::string message = "somebody has changed its limits meanwhile";
   if (std::holds_alternative<failure::Stop>(act.failure)) message = "somebody has started it meanwhile";
   if (std::holds_alternative<failure::Pause>(act.failure)) {
