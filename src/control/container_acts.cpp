@@ -261,7 +261,10 @@ void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::s
 
 // In memory it is as it is; were it lost with the service, the next one would look.
 void ContainerActs::save(Act& act) {
-  const auto saved = context_.store.put_act(act.record);
+  store::ActRecord row = act.record;
+  // The next service shall doubt, too.
+  if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) row.state = ActState::intended;
+  const auto saved = context_.store.put_act(row);
   if (!saved) spdlog::error("acts: {}", saved.error().message);
 }
 
