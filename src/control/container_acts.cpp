@@ -176,6 +176,11 @@ void ContainerActs::look_at_lasting(Act& act) {
            (other.record.state == ActState::intended || context_.clock.now() < other.in_doubt_until);
   });
   if (is_limit && in_motion) return;
+  // Its own limit where a lower one shall be: the engine was late with what we asked for before.
+  if (is_limit && in_place(container->details->limits, limited(former_from(act.record.former).limits, {act.failure}))) {
+    act.record.state = ActState::intended;
+    return context_.wake();
+  }
   std::string message = "somebody has changed its limits meanwhile";
   if (std::holds_alternative<failure::Stop>(act.failure)) message = "somebody has started it meanwhile";
   if (std::holds_alternative<failure::Pause>(act.failure)) {
@@ -266,9 +271,12 @@ void ContainerActs::save(Act& act) {
   if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) row.state = ActState::intended;
   const auto saved = context_.store.put_act(row);
   if (!saved) spdlog::error("acts: {}", saved.error().message);
+  spdlog::debug("act {} of {} on {} {}: state {}, was {}", row.id, row.policy, row.name, row.failure,
+                static_cast<int>(row.state), row.former);
 }
 
 void ContainerActs::drop(std::uint64_t id) {
+  spdlog::debug("act {} of {} on {} is over", id, acts_.at(id).record.policy, acts_.at(id).record.name);
   const auto removed = context_.store.remove_act(id);
   if (removed) {
     acts_.erase(id);
