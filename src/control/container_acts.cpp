@@ -133,7 +133,9 @@ bool ContainerActs::is_kept_in_doubt(const Act& act) const {
 
 void ContainerActs::look(const std::vector<policy::Record>& policies) {
   const auto is_unknown = [&](const std::string& policy) {
-    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; });
+    // A policy that is gone may have left an act that can't be undone or forgotten yet.
+    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; }) &&
+           std::ranges::none_of(acts_, [&](const auto& entry) { return entry.second.record.policy == policy; });
   };
   std::erase_if(troubles_, [&](const auto& entry) { return is_unknown(entry.first.first); });
   std::erase_if(told_failures_, [&](const auto& entry) { return is_unknown(entry.first.first); });
@@ -166,6 +168,18 @@ void ContainerActs::look_at_lasting(Act& act) {
   if (container == nullptr) return end_by_itself(act, store::Outcome::cut_short, "its container was removed");
   const bool is_limit = !failure::takes_down(act.failure);
   if (is_in_place(act) || (is_limit && !container->details)) return;
+  // What another act of ours has done halfway, or the engine does late, was nobody else.
+  const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
+    const Act& other = entry.second;
+    return place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index() &&
+           (other.record.state == ActState::intended || context_.clock.now() < other.in_doubt_until);
+  });
+  if (is_limit && in_motion) return;
+  // Its own limit where a lower one shall be: the engine was late with what we asked for before.
+  if (is_limit && in_place(container->details->limits, limited(former_from(act.record.former).limits, {act.failure}))) {
+    act.record.state = ActState::intended;
+    return context_.wake();
+  }
   std::string message = "somebody has changed its limits meanwhile";
   if (std::holds_alternative<failure::Stop>(act.failure)) message = "somebody has started it meanwhile";
   if (std::holds_alternative<failure::Pause>(act.failure)) {
@@ -251,11 +265,17 @@ void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::s
 
 // In memory it is as it is; were it lost with the service, the next one would look.
 void ContainerActs::save(Act& act) {
-  const auto saved = context_.store.put_act(act.record);
+  store::ActRecord row = act.record;
+  // The next service shall doubt, too.
+  if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) row.state = ActState::intended;
+  const auto saved = context_.store.put_act(row);
   if (!saved) log::error("acts: {}", saved.error().message);
+  log::debug("act {} of {} on {} {}: state {}, was {}", row.id, row.policy, row.name, row.failure,
+             static_cast<int>(row.state), row.former);
 }
 
 void ContainerActs::drop(std::uint64_t id) {
+  log::debug("act {} of {} on {} is over", id, acts_.at(id).record.policy, acts_.at(id).record.name);
   const auto removed = context_.store.remove_act(id);
   if (removed) {
     acts_.erase(id);

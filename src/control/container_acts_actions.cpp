@@ -109,7 +109,14 @@ docker::Task<> ContainerActs::begin(DueAct due) {
     if (!refusal->empty()) co_return fail(ErrorCode::conflict, *refusal);
     const docker::ContainerDetails& details = *where.containers().at(due.container).details;
     const std::string service = service_key({due.endpoint, where.containers().at(due.container).container, ""});
+    // What the engine did late is not what it was like before.
+    const auto doubtful = std::ranges::find_if(acts_, [&](const auto& entry) {
+      const Act& other = entry.second;
+      return place_of(other.record) == place_of(record) && other.failure.index() == act.failure.index() &&
+             context_.clock.now() < other.in_doubt_until;
+    });
     record.former = to_text({details.started_at, service, details.restart, details.restart_count, details.limits});
+    if (doubtful != acts_.end() && !failure::is_instant(due.failure)) record.former = doubtful->second.record.former;
   } else {
     record.former = others.front()->record.former;
   }
@@ -292,7 +299,8 @@ asio::awaitable<std::size_t> ContainerActs::shut_down(Duration within) {
   while (!busy_.empty() && context_.timing.elapsed() < deadline) co_await context_.timing.sleep(20ms);
   std::map<Place, std::vector<ActStep>> steps;
   for (const auto& [id, act] : acts_) {
-    if (failure::is_instant(act.failure) || act.record.state == ActState::over) continue;
+    const bool is_done = act.record.state == ActState::over && context_.clock.now() >= act.in_doubt_until;
+    if (failure::is_instant(act.failure) || is_done) continue;
     const auto place = place_of(act.record);
     if (endpoint(place.first) != nullptr && !busy_.contains(place)) steps[place].push_back(EndAct{id});
   }
