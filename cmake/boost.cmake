@@ -12,6 +12,7 @@ target_link_libraries(entropy_boost PUBLIC Threads::Threads OpenSSL::SSL OpenSSL
 # What every user of Boost here includes anyway, precompiled once for all targets that say BOOST.
 add_library(entropy_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_pch.cpp)
 target_link_libraries(entropy_pch PUBLIC entropy_boost)
+entropy_sanitize(entropy_pch TRUE)
 target_precompile_headers(entropy_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/boost_pch.hpp)
 
 # The same and GoogleTest, for tests: without optimization, as they are.

@@ -191,6 +191,9 @@ def no_injectors_left():
 
 
 def pytest_configure(config):
+    # A shell without job control starts what is in the background with these ignored, and every child would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     config.addinivalue_line("markers", "testbed: runs on the stock kernel of tests/testbed in every `make test`")
 
 

@@ -159,7 +159,6 @@ def test_restart_and_remove(service, container):
     wait_until(lambda: run("docker", "inspect", target.id, check=False).returncode != 0, "it is gone")
 
 
-@pytest.mark.testbed
 def test_limits_are_in_the_control_group_and_gone_afterwards(service, container):
     target = container({"test": "limits"}, *BUSY)
     pid = target.pid

@@ -57,7 +57,6 @@ def town(network, container):
     return it
 
 
-@pytest.mark.testbed
 @pytest.mark.parametrize("answer, seen", [("nxdomain", "EAI_NONAME"), ("servfail", "EAI_AGAIN"), ("192.0.2.9", ["192.0.2.9"])])
 def test_a_name_fails_for_the_target_alone(service, town, answer, seen):
     name = service.create("dns", town.label, "-o", f"names={town.db.name}", "-o", f"answer={answer}")
