@@ -17,8 +17,16 @@ using store::ActState;
 
 constexpr Duration first_backoff = 1s;
 constexpr Duration longest_backoff = 30s;
-constexpr Duration time_to_die = 10s;       // of a target after a signal: it goes on running if it has not by then
 constexpr Duration time_of_docker = 400ms;  // to start what has ended again, by its restart policy
+
+// Of a target after a signal: it goes on running if it has not ended by then. Who handles a request to end may take its
+// time; any other signal ends it at once, or never.
+Duration time_to_die(const failure::ContainerFailure& failure) {
+  const auto* kill = std::get_if<failure::Kill>(&failure);
+  if (kill == nullptr) return 10s;
+  constexpr std::string_view requests[] = {"SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL"};
+  return std::ranges::find(requests, kill->signal.text) != std::end(requests) ? 10s : 1s;
+}
 
 program::Fault fault_of(const store::ActRecord& record, const failure::ContainerFailure& failure) {
   return {record.policy,
@@ -62,6 +70,7 @@ Result<> ContainerActs::recall() {
     Act& act = acts_.emplace(record.id, Act{record, std::move(*failure)}).first->second;
     if (record.state == ActState::held && record.done) tell_start(act);
     if (record.state == ActState::intended) act.in_doubt_until = context_.clock.now() + longest_way;
+    if (record.state == ActState::over && record.done) act.in_doubt_until = *record.done;
   }
   return {};
 }
@@ -228,7 +237,7 @@ void ContainerActs::look_at_instant(Act& act) {
     return;
   }
   const Time asked = act.record.done.value_or(act.record.planned_start);
-  if (now < asked + time_to_die) return;
+  if (now < asked + time_to_die(act.failure)) return;
   if (act.record.done) return end_by_itself(act, store::Outcome::completed, words_of_survival(act.failure));
   context_.journal.failed(source_of(act.record), {fault_of(act.record, act.failure),
                                                   "it is not known whether it was done; it is not done twice"});
@@ -266,8 +275,12 @@ void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::s
 // In memory it is as it is; were it lost with the service, the next one would look.
 void ContainerActs::save(Act& act) {
   store::ActRecord row = act.record;
-  // The next service shall doubt, too.
-  if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) row.state = ActState::intended;
+  // The next service shall doubt, too, and no longer.
+  if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) {
+    const bool undone = row.state == ActState::over;
+    row.state = undone ? ActState::over : ActState::intended;
+    if (undone) row.done = act.in_doubt_until;
+  }
   const auto saved = context_.store.put_act(row);
   if (!saved) log::error("acts: {}", saved.error().message);
   log::debug("act {} of {} on {} {}: state {}, was {}", row.id, row.policy, row.name, row.failure,
@@ -357,7 +370,7 @@ Time ContainerActs::next_look(Time now) const {
     if (act.record.state == ActState::over && act.in_doubt_until > now) next = std::min(next, act.in_doubt_until);
     if (act.record.state != ActState::held || !failure::is_instant(act.failure)) continue;
     for (const Time at : {act.down_since.value_or(now) + time_of_docker,
-                          act.record.done.value_or(act.record.planned_start) + time_to_die}) {
+                          act.record.done.value_or(act.record.planned_start) + time_to_die(act.failure)}) {
       if (at > now) next = std::min(next, at);
     }
   }

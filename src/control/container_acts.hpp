@@ -115,6 +115,8 @@ class ContainerActs {
   boost::asio::awaitable<void> perform(std::uint64_t id, bool again);
   boost::asio::awaitable<void> end(std::uint64_t id);
   docker::Task<> undo(std::uint64_t id);
+  // Undoes what is there; of what was never said to hold, nothing else: it may be somebody's own.
+  docker::Task<> undo_what_is_there(std::uint64_t id);
   docker::Task<> carry_out(Endpoint& where, std::string container, failure::ContainerFailure failure,
                            docker::Limits limits);
   boost::asio::awaitable<void> start_again(std::uint64_t id);

@@ -33,6 +33,16 @@ std::string said_by(const Result<>& answer, const failure::ContainerFailure& fai
                 ", but the container shows nothing of it");
 }
 
+// A stop whose grace is as long as its window would be done when the window is over.
+failure::ContainerFailure in_time(failure::ContainerFailure failure, const store::ActRecord& record, Time now) {
+  auto* stop = std::get_if<failure::Stop>(&failure);
+  if (stop != nullptr && record.planned_end) {
+    const Duration half = std::max<Duration>((*record.planned_end - now) / 2, Duration::zero());
+    stop->grace = std::min<Duration>(stop->grace, std::chrono::floor<std::chrono::seconds>(half));
+  }
+  return failure;
+}
+
 }  // namespace
 
 asio::awaitable<void> ContainerActs::settle(Place place, std::vector<ActStep> steps) {
@@ -160,7 +170,9 @@ asio::awaitable<void> ContainerActs::perform(std::uint64_t id, bool again) {
   const docker::Limits limits = failure::takes_down(failure) ? docker::Limits() : asked_of(*act);
   Result<> answer;
   // What somebody else keeps in place need not be done; what may have been done at once is not done again.
-  if (!in_doubt && (instant || !is_in_place(*act))) answer = co_await carry_out(where, container, failure, limits);
+  if (!in_doubt && (instant || !is_in_place(*act))) {
+    answer = co_await carry_out(where, container, in_time(failure, act->record, context_.clock.now()), limits);
+  }
   const auto seen = co_await where.inspect(container);
   act = find(id);
   if (act == nullptr) co_return;
@@ -214,18 +226,31 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
       : answer;
 }
 
+docker::Task<> ContainerActs::undo_what_is_there(std::uint64_t id) {
+  Act* act = find(id);
+  if (act->record.done && act->record.state == ActState::held) co_return co_await undo(id);
+  const auto seen = co_await endpoint(act->record.endpoint)->inspect(act->record.container);
+  act = find(id);
+  if (seen && !is_in_place(*act) && sharing(*act).empty()) co_return Result<>();
+  log::warn("{}: {} of {} is undone on {}: the engine may have done it later than it was asked to",
+            act->record.endpoint, failure::name_of(act->failure), act->record.policy, act->record.name);
+  co_return co_await undo(id);
+}
+
 asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   Act* act = find(id);
   if (act == nullptr) co_return;
   const Time now = context_.clock.now();
   const bool complete = act->record.planned_end && now >= *act->record.planned_end;
   if (failure::is_instant(act->failure)) {
-    (void)tell_end(*act, store::Outcome::completed, words_of_no_return(act->failure));
+    const auto* same = find(act->record);
+    const bool survived = same != nullptr && same->up && same->started_at == former_from(act->record.former).started_at;
+    (void)tell_end(*act, store::Outcome::completed,
+                   survived ? words_of_survival(act->failure) : words_of_no_return(act->failure));
     co_return drop(id);
   }
-  const bool in_doubt = now < act->in_doubt_until;
-  if (act->record.state == ActState::over && !in_doubt) co_return drop(id);
-  const auto undone = co_await undo(id);
+  if (act->record.state == ActState::over && now >= act->in_doubt_until) co_return drop(id);
+  const auto undone = co_await undo_what_is_there(id);
   act = find(id);
   if (act == nullptr) co_return;
   if (!undone) {
@@ -248,8 +273,9 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const std::string target = act->record.container;
   const bool is_ill = container != nullptr && !container->container.health.empty() &&
                       (container->container.health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
-  if (in_doubt && container != nullptr) {
-    act->record.state = ActState::over;  // in the store it stays as it is, for the next service
+  if (now < act->in_doubt_until && container != nullptr) {
+    act->record.state = ActState::over;
+    save(*act);
   } else {
     drop(id);
   }
