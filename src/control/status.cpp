@@ -134,7 +134,11 @@ void describe_target(TargetState& target, const policy::Record& record, const In
   } else {
     // A custom image is there in its windows only; for what is done to containers themselves nothing has to be there.
     const bool ready = record.policy.failures.empty() || (injector != nullptr && injector->state);
-    target.state = ready ? "armed" : "starting";
+    const auto being_done = [&](const ObservedAct& act) {
+      return act.record.policy == record.policy.name && act.record.endpoint == target.endpoint &&
+             act.record.container == target.id && act.record.state == store::ActState::intended;
+    };
+    target.state = ready && std::ranges::none_of(index.observed().acts, being_done) ? "armed" : "starting";
   }
 }
 
