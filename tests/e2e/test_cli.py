@@ -96,7 +96,6 @@ def test_every_problem_of_a_file_is_said_with_its_place(service, tmp_path):
     assert service.cli("ls", "-q").stdout == ""
 
 
-@pytest.mark.testbed
 def test_a_standalone_run_needs_nothing_else(container, tmp_path):
     target = container({"test": "alone"})
     peer = container()

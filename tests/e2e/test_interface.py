@@ -130,7 +130,6 @@ def test_match_says_why_not(service, container):
     assert re.search(rf"{other.name}.*test=match does not hold", lines)
 
 
-@pytest.mark.testbed
 def test_catalogue_doctor_and_info(service):
     catalogue = service.cli("failures").stdout
     assert all(name in catalogue for name in ("latency", "loss", "reorder", "partition", "delay"))
