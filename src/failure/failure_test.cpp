@@ -112,7 +112,7 @@ TEST(Failure, ReadsFaultsOfNames) {
   const auto dns = parse("dns", params);
   ASSERT_TRUE(dns);
   EXPECT_EQ(print(*dns), params);
-  const auto& value = std::get<Dns>(*parse("dns", {{"names", "API.Example.com."}, {"answer", "nxdomain"}}));
+  const auto value = std::get<Dns>(*parse("dns", {{"names", "API.Example.com."}, {"answer", "nxdomain"}}));
   EXPECT_EQ(value.names, std::vector{NamePattern{"api.example.com"}});
   EXPECT_EQ(value.answer, (DnsAnswer{Denial::nxdomain, {}}));
   const auto refused = [](const Params& given) { return message_of("dns", given); };
