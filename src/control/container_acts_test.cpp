@@ -32,7 +32,7 @@ TEST_F(ContainerActsTest, APauseHoldsForItsWindowAndIsUndone) {
   until([&] { return state(db) == "running"; });
   until([&] { return nothing_stored(); });
   EXPECT_EQ(last().outcome, Outcome::completed);
-  EXPECT_THAT(last().measured, AnyOf(HasSubstr(R"({"down":"1s)"), HasSubstr(R"({"down":"99)")));
+  EXPECT_THAT(last().measured, testing::AnyOf(HasSubstr(R"({"down":"1s)"), HasSubstr(R"({"down":"99)")));
 }
 
 TEST_F(ContainerActsTest, RemovingThePolicyReturnsWhenItIsUndone) {
