@@ -107,6 +107,14 @@ TEST_F(Api, DeleteStartStop) {
   EXPECT_EQ(ask("POST", "/v1/policies/slow/start").status, 404);
 }
 
+TEST_F(Api, SeveralAreStoppedInOneStep) {
+  ask("POST", "/v1/policies", draft);
+  EXPECT_EQ(ask("POST", "/v1/policies:stop", R"({"names": ["slow", "none"]})").status, 202);
+  EXPECT_EQ(get("/v1/policies/slow").json().at("status").at("phase"), "stopped");
+  for (const auto* wrong : {"[]", "{}", R"({"names": "slow"})", R"({"names": [1]})", R"({"names": [], "wait": true})"})
+    EXPECT_EQ(ask("POST", "/v1/policies:stop", wrong).json().at("errors").at(0).at("field"), "names") << wrong;
+}
+
 TEST_F(Api, ProblemDetailsNameEveryField) {
   const Answer answer =
       ask("POST", "/v1/policies", R"({"selector": "", "failure": {"latency": {"delay": 5}}, "probability": 2})");

@@ -105,4 +105,19 @@ boost::asio::awaitable<Response> stop_policy(Call call) {
   co_return policy_or_problem(view);
 }
 
+Response stop_policies(const Call& call) {
+  const auto value = read_json(call.request);
+  if (!value) return value.error();
+  const auto* object = value->if_object();
+  const auto* list = object != nullptr && object->size() == 1 ? object->if_contains("names") : nullptr;
+  const auto is_text = [](const boost::json::value& name) { return name.is_string(); };
+  if (list == nullptr || !list->is_array() || !std::ranges::all_of(list->get_array(), is_text)) {
+    return bad_field("names", "is the list of the policies to stop, and all that can be said");
+  }
+  std::vector<std::string> names;
+  for (const auto& name : list->get_array()) names.emplace_back(name.get_string());
+  const auto stopped = call.service->stop_policies(names, call.caller);
+  return stopped ? Response{202, "", ""} : problem(stopped.error());
+}
+
 }  // namespace entropy::api

@@ -18,6 +18,7 @@ Response start_policy(const Call& call);
 Response preview_policy(const Call& call);
 boost::asio::awaitable<Response> delete_policy(Call call);
 boost::asio::awaitable<Response> stop_policy(Call call);
+Response stop_policies(const Call& call);
 
 // injectors.cpp
 Response list_injectors(const Call& call);

@@ -19,6 +19,7 @@ std::span<const Route> routes() {
       {"GET", "/v1/policies", at_once<list_policies>},
       {"POST", "/v1/policies", create_policy},
       {"POST", "/v1/policies:preview", at_once<preview_policy>, {}, Access::token, Effect::none},
+      {"POST", "/v1/policies:stop", at_once<stop_policies>},
       {"GET", "/v1/policies/{name}", at_once<get_policy>},
       {"PUT", "/v1/policies/{name}", put_policy},
       {"DELETE", "/v1/policies/{name}", delete_policy, {"wait"}},

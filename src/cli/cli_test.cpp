@@ -13,7 +13,9 @@ namespace entropy::cli {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 TEST_F(Cli, CreatesThePolicyOfTheReadme) {
@@ -143,11 +145,14 @@ TEST_F(Cli, StopsStartsRemoves) {
   create("b");
   create("ls");  // a name that is a command, too
   EXPECT_EQ(run({"stop", "a", "ls"}).out, "a\nls\n");
+  const auto together = [&] { return server.on_thread([&] { return server.service.stopped_together; }); };
+  EXPECT_THAT(together(), ElementsAre(ElementsAre("a", "ls")));
   EXPECT_EQ(run({"start", "a"}).out, "a\n");
   const Outcome partly = run({"rm", "a", "none", "b"});
   EXPECT_EQ(partly.code, 1);
   EXPECT_EQ(partly.out, "a\nb\n");
   EXPECT_EQ(partly.err, "entropy: no policy named \"none\"\n");
+  EXPECT_THAT(together().back(), ElementsAre("a", "none", "b")) << "before the first one is waited for";
   EXPECT_EQ(run({"rm", "-f", "none", "ls"}).code, 0);
   create("c");
   server.on_thread([&] { server.service.rollback_error = Error{ErrorCode::unavailable, "1 fault is left on web"}; });
@@ -200,6 +205,9 @@ TEST_F(Cli, ShowsFaultsAndForecast) {
   });
   EXPECT_THAT(run({"faults", "--policy", "demo", "-n", "5"}).out, HasSubstr("\ndemo    web     latency"));
   EXPECT_EQ(server.on_thread([&] { return server.service.last_query.limit; }), 5U);
+  EXPECT_THAT(run({"faults"}).out, HasSubstr("touched nothing so far"));
+  server.on_thread([&] { server.service.fault_records.front().failure = "pause"; });
+  EXPECT_THAT(run({"faults"}).out, Not(HasSubstr("touched nothing"))) << "it has nothing to do with packets";
   EXPECT_THAT(run({"faults", "--forecast", "10m"}).out, HasSubstr("WINDOW"));
   EXPECT_EQ(run({"faults", "--forecast", "10"}).code, 1);
   EXPECT_EQ(run({"faults", "--forecast", "10m", "--since", "1m"}).code, 2);
@@ -238,6 +246,22 @@ TEST_F(Cli, CreateMayWaitUntilThePolicyIsReady) {
   EXPECT_EQ(nobody.err,
             "entropy: p: no container matches yet\n"
             "entropy: p: not ready within 1s (it stays: entropy inspect p, entropy rm p)\n");
+  run({"rm", "p"});
+  control::FaultRecord record;
+  record.policy = "p";
+  record.target = "web";
+  record.outcome = control::Outcome::failed;
+  record.message = "no room";
+  server.on_thread([&] {
+    server.service.running_phase = control::Phase::expired;
+    server.service.fault_records = {record};
+  });
+  const Outcome over = with({"--timeout", "1s"});
+  EXPECT_EQ(over.code, 1);
+  EXPECT_EQ(over.err, "entropy: p: it has ended without a window that held (failed on web: no room)\n");
+  run({"rm", "p"});
+  server.on_thread([&] { server.service.fault_records.front().outcome = control::Outcome::completed; });
+  EXPECT_EQ(with({}).code, 0);
   EXPECT_EQ(with({"--stopped"}).code, 2);
   EXPECT_EQ(with({"--timeout", "0s"}).code, 2);
   EXPECT_EQ(run({"create", "-c", "a", "-e", "partition", "--timeout", "5s"}).code, 2);
@@ -301,6 +325,8 @@ TEST_F(Cli, DoctorTellsWhatIsWrong) {
     server.service.examined = {{"netem", "this kernel has no netem (module sch_netem)"}, {"userspace", ""}};
   });
   EXPECT_THAT(run({"info"}).out, HasSubstr("docker.sock (up: it is a worker of its Swarm)\n"));
+  EXPECT_THAT(run({"doctor", "--fix"}).out, HasSubstr("ok    no service that is no more has left an injector (one "
+                                                      "whose lease runs counts as alive"));
   const Outcome healthy = run({"doctor"});
   EXPECT_THAT(healthy.out, HasSubstr("note  it is a worker of its Swarm\n"));
   EXPECT_EQ(healthy.code, 0) << healthy.out;

@@ -1,4 +1,5 @@
 // create, rm, start, stop.
+#include <algorithm>
 #include <ostream>
 #include <thread>
 #include <utility>
@@ -21,12 +22,32 @@ struct CreateOptions {
   std::string timeout;
 };
 
+std::string policy_path(const std::string& name) { return concat("/v1/policies/", percent_encode(name)); }
+
+// A policy whose time is over can't get ready any more: it has held somewhere, or the answer says why not.
+Result<bool> has_held(const Client& client, const std::string& name) {
+  const auto policy = client.call("GET", policy_path(name));
+  if (!policy) return fail(policy.error());
+  const Query query = {{"policy", name}, {"since", field_text(*policy, "epoch")}, {"limit", "1000"}};
+  const auto page = client.call("GET", concat("/v1/faults", print_query(query)));
+  if (!page) return fail(page.error());
+  std::string why = field_text(*policy, "status.targets") == "0" ? "no container matches" : "nothing held anywhere";
+  const auto* rows = find_field(*page, "items");
+  for (const auto& row : rows != nullptr && rows->is_array() ? rows->get_array() : json::array()) {
+    const std::string outcome = field_text(row, "outcome");
+    if (outcome != "missed" && outcome != "failed") return true;
+    why = concat(outcome, " on ", field_text(row, "target"), ": ", field_text(row, "message"));
+  }
+  return fail(ErrorCode::conflict, concat(name, ": it has ended without a window that held (", why, ")"));
+}
+
 // Until the policy holds where it should now, or waits for its window on every container.
 int wait_for(const Context& context, const Client& client, const std::string& name, Duration timeout) {
   std::string said;
   const auto ready = [&]() -> Result<bool> {
     const auto readiness = readiness_of(client, name);
     if (!readiness) return fail(readiness.error());
+    if (readiness->phase == "expired") return has_held(client, name);
     if (readiness->phase != "waiting" && readiness->all()) return true;
     const std::string state = readiness->phase == "waiting"
                                   ? std::string("no container matches yet")
@@ -97,13 +118,27 @@ int for_each_name(const Context& context, const std::vector<std::string>& names,
   return code;
 }
 
-std::string policy_path(const std::string& name) { return concat("/v1/policies/", percent_encode(name)); }
+// Several are stopped in one step before anything is waited for: what one of them frees would else be given to the
+// next.
+int for_each_stopped(const Context& context, const std::vector<std::string>& names,
+                     const std::function<Result<>(const Client&, const std::string&)>& act) {
+  const auto client = context.client();
+  if (!client) return context.usage(client.error().message);
+  int code = done;
+  if (names.size() > 1) {
+    const json::object body{{"names", json::array(names.begin(), names.end())}};
+    const auto stopped = client->call("POST", "/v1/policies:stop", body);
+    if (!stopped) code = context.report(stopped.error());
+  }
+  return std::max(code, for_each_name(context, names, act));
+}
 
 void add_state_command(Commands& commands, const std::string& verb, const std::string& description) {
   const auto names = std::make_shared<std::vector<std::string>>();
   CLI::App& command =
       commands.add(verb, description, concat("entropy ", verb, " demo"), [names, verb](const Context& context) {
-        return for_each_name(context, *names, [&](const Client& client, const std::string& name) -> Result<> {
+        const auto each = verb == "stop" ? for_each_stopped : for_each_name;
+        return each(context, *names, [&](const Client& client, const std::string& name) -> Result<> {
           const auto answer = client.call("POST", concat(policy_path(name), "/", verb));
           if (!answer) return fail(answer.error());
           return {};
@@ -121,7 +156,7 @@ void add_rm(Commands& commands) {
   CLI::App& command = commands.add(
       "rm", "remove policies; returns when their faults are read back as gone", "entropy rm demo",
       [given](const Context& context) {
-        return for_each_name(context, given->names, [&](const Client& client, const std::string& name) -> Result<> {
+        return for_each_stopped(context, given->names, [&](const Client& client, const std::string& name) -> Result<> {
           const auto answer = client.call("DELETE", policy_path(name));
           const bool missing = !answer && answer.error().code == ErrorCode::not_found;
           if (answer || (missing && given->force)) return {};

@@ -129,7 +129,11 @@ void fix(Diagnosis& diagnosis, const Client& client) {
     for (const auto& failed : texts_at(each, "failed")) diagnosis.bad(concat("not removed", where, ": ", failed));
     any |= !texts_at(each, "removed").empty() || !texts_at(each, "failed").empty();
   }
-  if (!any) diagnosis.good("no service that is no more has left anything");
+  if (!any) {
+    diagnosis.good(
+        "no service that is no more has left an injector (one whose lease runs counts as alive; what a dead service "
+        "has paused, stopped or limited can't be told: docker ps --filter status=paused)");
+  }
 }
 
 void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {

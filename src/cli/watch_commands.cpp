@@ -7,6 +7,7 @@
 #include "cli/fields.hpp"
 #include "cli/listing.hpp"
 #include "cli/timeline_command.hpp"
+#include "failure/container.hpp"
 #include "policy/policy_json.hpp"
 
 namespace entropy::cli {
@@ -163,7 +164,8 @@ std::string measured_text(const json::value& fault) {
   const bool look_ups = text("failure") == "dns";
   share("measured.dropped", "packets", look_ups ? " answers withheld" : " packets dropped");
   share("measured.altered", "packets", " answers altered");
-  if (text("outcome") == "active" && text("packets") == "0") parts.emplace_back("touched nothing so far");
+  const bool of_packets = !failure::is_of_container(text("failure"));
+  if (of_packets && text("outcome") == "active" && text("packets") == "0") parts.emplace_back("touched nothing so far");
   return join(parts, ", ");
 }
 

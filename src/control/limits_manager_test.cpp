@@ -54,6 +54,19 @@ TEST_F(LimitedManager, WhatGetsFreeIsGivenOn) {
   until([&] { return active("second") == 2; });
 }
 
+TEST_F(LimitedManager, WhatIsStoppedTogetherGetsNoneOfTheRoom) {
+  ASSERT_TRUE(manager_->create_policy(partition("first", "service=web")));
+  until([&] { return active("first") == 2; });
+  ASSERT_TRUE(manager_->create_policy(partition("second", "service=web")));
+  until([&] { return !manager_->policy("second")->status.message.empty(); });
+  ASSERT_TRUE(manager_->stop_policies({"first", "none", "second"}));
+  EXPECT_EQ(phase("second"), Phase::stopped);
+  ASSERT_TRUE(wait_for(manager_->stop_policy("first")));
+  ASSERT_TRUE(wait_for(manager_->stop_policy("second")));
+  const auto rows = *manager_->faults({});
+  EXPECT_TRUE(std::ranges::none_of(rows, [](const FaultRecord& row) { return row.policy == "second" && row.started; }));
+}
+
 TEST_F(LimitedManager, ANewServiceLetsThoseInThatAreIn) {
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
   until([&] { return active("cut") == 2; });

@@ -283,6 +283,17 @@ Task<PolicyView> Manager::stop_policy(std::string name, Caller by) {
   co_return view_now(name);
 }
 
+Result<> Manager::stop_policies(const std::vector<std::string>& names, const Caller& by) {
+  Result<> result;
+  for (const auto& name : names) {
+    auto* known = find(name);
+    if (known == nullptr || !known->policy.running) continue;
+    const auto stored = mark_stopped(*known, by);
+    if (!stored) result = fail(context(concat(name, ": stopped, but not over a restart"), stored.error()));
+  }
+  return result;
+}
+
 // An empty name waits for everything.
 Task<> Manager::wait_clean(std::string policy) {
   const auto began = timing_.elapsed();

@@ -49,6 +49,7 @@ class Manager final : public Service {
   Task<> remove_policy(std::string name, bool wait, std::optional<std::uint64_t> if_revision, Caller by = {}) override;
   Result<PolicyView> start_policy(std::string name, Caller by = {}) override;
   Task<PolicyView> stop_policy(std::string name, Caller by = {}) override;
+  Result<> stop_policies(const std::vector<std::string>& names, const Caller& by = {}) override;
   Result<Preview> preview(const policy::Draft& draft) const override;
 
   HaltView halt_state() const override;

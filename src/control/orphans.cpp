@@ -27,6 +27,11 @@ bool is_forsaken(std::string_view log) {
   return forsaken;
 }
 
+// What is on its way out has no log to read any more.
+bool is_going(const docker::Container& container) { return container.state == "removing" || container.state == "dead"; }
+
+bool has_gone(const Error& error) { return error.code == ErrorCode::not_found || error.code == ErrorCode::conflict; }
+
 bool concerns(const docker::Container& container, const std::string& manager_id) {
   if (!is_of_ours(container)) return false;
   return !is_injector(container) || label_of(container, label::manager) != manager_id;
@@ -54,15 +59,17 @@ docker::Task<std::vector<OthersContainer>> look_at_others(Endpoint& where, std::
   std::vector<OthersContainer> others;
   for (const auto& container : found) {
     const auto details = co_await where.engine().inspect_container(container.id);
-    if (!details && details.error().code == ErrorCode::not_found) continue;
+    if (!details && has_gone(details.error())) continue;
     if (!details) co_return fail(details.error());
+    if (is_going(details->container)) continue;
     std::string log;
     std::function<bool(std::string_view)> sink = [&log](std::string_view bytes) {
       log += bytes;
       return true;
     };
     const auto read = co_await where.engine().logs(container.id, false, last_lines, std::move(sink));
-    if (!read && read.error().code != ErrorCode::not_found) co_return fail(read.error());
+    if (!read && has_gone(read.error())) continue;
+    if (!read) co_return fail(read.error());
     others.push_back(
         {container.id, container.name, label_of(container, label::manager), is_orphan(*details, log, clock.now())});
   }

@@ -66,6 +66,7 @@ class OrphansOnAnEngine : public ManagerTest {
 TEST_F(OrphansOnAnEngine, AreToldFromThoseThatSomebodyServesAndRemovedAlone) {
   const auto served = foreign("entropy-served", true);
   const auto left = foreign("entropy-left", false);
+  engine_->containers.at(foreign("entropy-going", false)).container.state = "removing";
   until([&] { return manager_->endpoints().front().message.contains("manager m0"); });
   const auto examined = wait_for(manager_->examine_endpoints());
   ASSERT_TRUE(examined) << examined.error().message;

@@ -50,6 +50,9 @@ class Service {
   virtual Result<PolicyView> start_policy(std::string name, Caller by) = 0;
   // Returns once its faults are read back as gone, else ErrorCode::unavailable says what is left.
   virtual Task<PolicyView> stop_policy(std::string name, Caller by) = 0;
+  // All in one step, so that none of them gets the room that another one frees; waits for nothing. Unknown names are
+  // left out. An Error: they are stopped, but not over a restart of the service.
+  virtual Result<> stop_policies(const std::vector<std::string>& names, const Caller& by) = 0;
   virtual Result<Preview> preview(const policy::Draft& draft) const = 0;
 
   virtual HaltView halt_state() const = 0;

@@ -65,6 +65,7 @@ class Parameters {
   void pace(Pace& pace) {
     using namespace std::chrono_literals;
     duration("interval", pace.interval, 1s, 1h);
+    pace.timeout = std::min(pace.timeout, pace.interval);
     duration("timeout", pace.timeout, 100ms, 30s);
     count("retries", pace.retries, 1, 100);
     if (pace.timeout > pace.interval) refuse("timeout", "is longer than the interval");

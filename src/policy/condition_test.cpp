@@ -65,6 +65,10 @@ TEST(Conditions, EveryFieldThatIsWrongIsNamed) {
                           StartsWith("0.prometheus.above: is a number")));
   EXPECT_THAT(wrong(R"({"http_up": {"url": "http://user:secret@web/"}})"),
               ElementsAre(testing::HasSubstr("user or password")));
+  EXPECT_EQ(
+      std::get<HttpCondition>(read(R"({"http_up": {"url": "http://web/", "interval": "1s"}})").front()).pace.timeout,
+      std::chrono::seconds(1))
+      << "no default is longer than the interval";
   EXPECT_THAT(wrong(R"({"http_up": {"url": "http://web/", "interval": "1s", "timeout": "3s"}})"),
               ElementsAre(StartsWith("0.http_up.timeout: is longer")));
   EXPECT_THAT(wrong(R"({"died": "a", "unhealthy": "b"})"), ElementsAre(testing::HasSubstr("one field")));

@@ -219,6 +219,10 @@ class FakeEngine final : public docker::Engine {
   }
   docker::Task<> logs(std::string id, bool follow, std::size_t, std::function<bool(std::string_view)> sink) override {
     if (!containers.contains(id)) co_return not_found(id);
+    const std::string& state = containers.at(id).container.state;
+    if (state == "removing" || state == "dead") {
+      co_return fail(ErrorCode::conflict, "can not get logs from container which is dead or marked for removal");
+    }
     sink(containers.at(id).log);
     const auto runs = [&] { return containers.contains(id) && containers.at(id).container.state == "running"; };
     while (follow && runs()) {

@@ -35,6 +35,7 @@ class FakeService final : public Service {
   bool throws = false;
   std::vector<policy::Policy> written;  // every version of every policy
   Phase running_phase = Phase::armed;
+  std::vector<std::vector<std::string>> stopped_together;
   FaultQuery last_query;
   std::string trouble;  // of custom images
   std::vector<OfferedFailure> offered;
@@ -92,6 +93,11 @@ class FakeService final : public Service {
   Task<PolicyView> stop_policy(std::string name, Caller) override {
     if (rollback_error) co_return fail(*rollback_error);
     co_return set_running(name, false);
+  }
+  Result<> stop_policies(const std::vector<std::string>& names, const Caller&) override {
+    stopped_together.push_back(names);
+    for (const auto& name : names) (void)set_running(name, false);
+    return {};
   }
   Result<Preview> preview(const policy::Draft& draft) const override {
     Preview preview;
