@@ -109,10 +109,13 @@ Response stop_policies(const Call& call) {
   const auto value = read_json(call.request);
   if (!value) return value.error();
   const auto* object = value->if_object();
-  const auto* list = object != nullptr && object->size() == 1 ? object->if_contains("names") : nullptr;
+  for (const auto& field : object != nullptr ? *object : boost::json::object()) {
+    if (field.key() != "names") return bad_field(field.key(), "is unknown: there is only `names`");
+  }
+  const auto* list = object != nullptr ? object->if_contains("names") : nullptr;
   const auto is_text = [](const boost::json::value& name) { return name.is_string(); };
   if (list == nullptr || !list->is_array() || !std::ranges::all_of(list->get_array(), is_text)) {
-    return bad_field("names", "is the list of the policies to stop, and all that can be said");
+    return bad_field("names", "is the list of the policies to stop");
   }
   std::vector<std::string> names;
   for (const auto& name : list->get_array()) names.emplace_back(name.get_string());

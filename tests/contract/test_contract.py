@@ -133,6 +133,10 @@ def test_conditions(api):
     assert api.call("DELETE", "/v1/policies/guarded").status == 204
 
 
+def test_several_are_stopped_in_one_step(api):
+    assert api.call("POST", "/v1/policies:stop", {"names": ["nobody-has-it"]}).status == 202
+
+
 def test_preview_touches_nothing(api):
     preview = api.call("POST", "/v1/policies:preview", {**PARTITION, "frequency": "10s"})
     assert preview.status == 200 and len(preview.json()["matched"]) == 2
