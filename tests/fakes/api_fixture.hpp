@@ -28,6 +28,7 @@ class RunningServer {
   }
   ~RunningServer() {
     stop(std::chrono::milliseconds(0));
+    work_.reset();
     thread_.join();
     server_.reset();
   }
@@ -59,6 +60,9 @@ class RunningServer {
 
  private:
   boost::asio::io_context context_;
+  // The thread runs on though a test has drained the server and its last connection has ended.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_ =
+      boost::asio::make_work_guard(context_);
   std::optional<Server> server_;
   std::thread thread_;
   bool stopped_ = false;
