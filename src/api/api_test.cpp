@@ -60,7 +60,7 @@ TEST_F(Api, ThePolicyOfTheInterface) {
             R"("duration":"10s","probability":0.25,"seed":42,"state":"running","revision":1,)"
             R"("epoch":"1970-01-01T00:00:00Z","created":"1970-01-01T00:00:01Z","updated":"1970-01-01T00:00:02Z",)"
             R"("status":{"phase":"armed","message":"","targets":1,"injectors":0,"active":0,"missed":0,)"
-            R"("next_window":null,"conditions":[],"stopped":null},)"
+            R"("next_window":null,"conditions":[],"stopped":null},"acts":[],)"
             R"("targets":[{"id":"c0ffee","name":"web","endpoint":"local","state":"active",)"
             R"("service":"","project":"","reason":"","effects":[]}],"skipped":[]})"
             "\n");

@@ -56,6 +56,12 @@ json::object to_json(const control::PolicyView& view) {
   object["created"] = to_rfc3339(view.record.created);
   object["updated"] = to_rfc3339(view.record.updated);
   object["status"] = to_json(view.status);
+  json::array acts;
+  for (const auto& each : view.acts) {
+    acts.push_back(to_json(each));
+    acts.back().get_object()["target"] = each.target;
+  }
+  object["acts"] = std::move(acts);
   return object;
 }
 

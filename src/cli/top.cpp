@@ -66,18 +66,32 @@ std::vector<Row> policy_rows(const TopFrame& frame) {
   return rows;
 }
 
+json::array list_in(const json::value& value, std::string_view name) {
+  const auto* list = find_field(value, name);
+  return list != nullptr && list->is_array() ? list->get_array() : json::array();
+}
+
+Row fault_row(const TopFrame& frame, const json::value& fault, std::string target, std::string backend) {
+  const auto since = parse_rfc3339(field_text(fault, "since"));
+  return {std::move(target),
+          field_text(fault, "policy"),
+          field_text(fault, "failure"),
+          field_text(fault, "window"),
+          since ? seconds_between(*since, frame.now) : "",
+          ends_in(frame, field_text(fault, "policy")),
+          std::move(backend)};
+}
+
 std::vector<Row> fault_rows(const TopFrame& frame) {
   std::vector<Row> rows;
+  for (const auto& policy : frame.policies) {
+    for (const auto& each : list_in(policy, "acts"))
+      rows.push_back(fault_row(frame, each, field_text(each, "target"), "engine"));
+  }
   for (const auto& injector : frame.injectors) {
     const auto text = [&](std::string_view path) { return field_text(injector, path); };
-    const auto* active = find_field(injector, "active");
-    const auto faults = active != nullptr && active->is_array() ? active->get_array() : json::array();
-    for (const auto& each : faults) {
-      const auto since = parse_rfc3339(field_text(each, "since"));
-      rows.push_back({text("target.name"), field_text(each, "policy"), field_text(each, "failure"),
-                      field_text(each, "window"), since ? seconds_between(*since, frame.now) : "",
-                      ends_in(frame, field_text(each, "policy")), text("backend")});
-    }
+    const auto faults = list_in(injector, "active");
+    for (const auto& each : faults) rows.push_back(fault_row(frame, each, text("target.name"), text("backend")));
     if (faults.empty()) rows.push_back({text("target.name"), text("policies"), "-", "", "", "", text("state")});
   }
   return rows;
@@ -90,10 +104,8 @@ std::string draw_top(const TopFrame& frame, const TopStyle& style) {
     return style.color && !text.empty() ? concat("\033[", code, "m", text, "\033[0m") : text;
   };
   std::size_t active = 0;
-  for (const auto& each : frame.injectors) {
-    const auto* list = find_field(each, "active");
-    if (list != nullptr && list->is_array()) active += list->get_array().size();
-  }
+  for (const auto& each : frame.injectors) active += list_in(each, "active").size();
+  for (const auto& each : frame.policies) active += list_in(each, "acts").size();
   std::string out = paint("1", heading(frame, active));
   out += paint("1;31", halt_line(frame.halt));
   if (!frame.trouble.empty()) return concat(out, paint("31", frame.trouble), "\n");

@@ -98,8 +98,10 @@ PolicyView Manager::view(const policy::Record& record, const Index& index, const
   const Match& match = plan.matches.at(record.policy.name);
   PolicyView view{record, status_of(record, match, desired_, index, clock_.now()), match.targets};
   view.targets.insert(view.targets.end(), match.down.begin(), match.down.end());
-  for (const auto& fault : reconciler_.acts().active()) {
-    if (fault.policy == record.policy.name) view.acts.push_back(fault);
+  for (const auto& act : index.observed().acts) {
+    if (!act.holds || act.record.policy != record.policy.name) continue;
+    view.acts.push_back({act.record.policy, std::string(failure::name_of(act.failure)), act.record.window,
+                         act.record.done.value_or(act.record.planned_start), act.record.name});
   }
   view.status.missed = journal_.missed_count(record.policy.name);
   view.status.conditions = guard_.views(record, desired_, index);

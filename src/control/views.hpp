@@ -65,6 +65,7 @@ struct ActiveFault {
   std::string failure;
   std::uint64_t window = 0;
   Time since;
+  std::string target = {};  // of what is done to a container itself: its name
   bool operator==(const ActiveFault&) const = default;
 };
 
