@@ -159,11 +159,8 @@ TEST(Top, CountsDown) {
   EXPECT_THAT(picture, testing::ContainsRegex("demo +active .* 7s"));
   EXPECT_THAT(picture, testing::ContainsRegex("web +demo +partition +1 +2s +2s"));
   EXPECT_THAT(draw_top(frame, {0, true}), HasSubstr("\033[1m"));
-  frame.policies.front().get_object()["acts"] = {json::object{{"policy", "demo"},
-                                                              {"failure", "pause"},
-                                                              {"window", 1},
-                                                              {"since", "2026-11-22T10:00:10Z"},
-                                                              {"target", "db"}}};
+  frame.policies.front().get_object()["acts"] = json::array{json::object{
+      {"policy", "demo"}, {"failure", "pause"}, {"window", 1}, {"since", "2026-11-22T10:00:10Z"}, {"target", "db"}}};
   const std::string with_act = draw_top(frame, {0, false});
   EXPECT_THAT(with_act, testing::ContainsRegex("db +demo +pause +1 +3s +2s +engine"));
   EXPECT_THAT(with_act, HasSubstr("1 injectors, 2 active faults"));
