@@ -28,17 +28,6 @@ json::object to_json(const failure::Kind& kind) {
           {"parameters", std::move(parameters)}};
 }
 
-// "latency,loss"; a name that is not ours is a custom image's.
-std::vector<std::string> failures_asked_for(const Call& call) {
-  std::vector<std::string> names;
-  const std::string* text = call.parameter("failure");
-  for (const auto word : split(text == nullptr ? "" : std::string_view(*text), ',')) {
-    const auto kind = failure::find_any_kind(trim(word));
-    if (!trim(word).empty()) names.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
-  }
-  return names;
-}
-
 }  // namespace
 
 Response list_targets(const Call& call) {
@@ -48,7 +37,9 @@ Response list_targets(const Call& call) {
     if (!parsed) return bad_field("selector", parsed.error().message);
     selector = std::move(*parsed);
   }
-  return json_response(to_json(call.service->targets(selector, failures_asked_for(call))));
+  const std::string* failures = call.parameter("failure");
+  return json_response(
+      to_json(call.service->targets(selector, failure::names_in(failures == nullptr ? "" : *failures))));
 }
 
 boost::asio::awaitable<Response> list_failures(Call call) {

@@ -23,22 +23,14 @@ Result<std::uint16_t> parse_port(std::string_view text, std::string_view rest, s
 
 Result<Address> parse_tcp(std::string_view text, std::string_view rest, std::uint16_t default_port) {
   if (rest.ends_with('/')) rest.remove_suffix(1);
+  const auto split = split_host(rest);
+  if (!split) return bad_address(text, "the bracket is not closed");
   Address address;
-  std::string_view after_host;
-  if (rest.starts_with('[')) {
-    const auto close = rest.find(']');
-    if (close == std::string_view::npos) return bad_address(text, "the bracket is not closed");
-    address.host = rest.substr(1, close - 1);
-    after_host = rest.substr(close + 1);
-  } else {
-    const auto colon = std::min(rest.find(':'), rest.size());
-    address.host = rest.substr(0, colon);
-    after_host = rest.substr(colon);
-  }
+  address.host = split->host;
   if (address.host.empty()) return bad_address(text, "the host is missing");
   if (address.host.find_first_of("/@?#[] \t\r\n") != std::string::npos)
     return bad_address(text, "the host has a strange character");
-  const auto port = parse_port(text, after_host, default_port);
+  const auto port = parse_port(text, split->rest, default_port);
   if (!port) return fail(port.error());
   address.port = *port;
   return address;
@@ -70,6 +62,16 @@ std::string to_string(const Address& address) {
   if (address.kind == Address::Kind::unix_socket) return concat("unix://", address.path);
   const bool ipv6 = address.host.find(':') != std::string::npos;
   return concat(address.tls ? "https://" : "tcp://", ipv6 ? "[" : "", address.host, ipv6 ? "]" : "", ":", address.port);
+}
+
+std::optional<HostAndRest> split_host(std::string_view text) {
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    return HostAndRest{text.substr(1, close - 1), text.substr(close + 1)};
+  }
+  const auto colon = std::min(text.find(':'), text.size());
+  return HostAndRest{text.substr(0, colon), text.substr(colon)};
 }
 
 bool is_loopback_host(std::string_view host) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,5 +27,13 @@ std::string to_string(const Address& address);
 // "localhost" and its subdomains (RFC 6761, section 6.3), 127.0.0.0/8, ::1; a Unix socket is local as well.
 bool is_loopback_host(std::string_view host);
 bool is_local(const Address& address);
+
+// "db", "db:8080", "[::1]:8080" in two: the host without brackets, and what follows it. nullopt: a bracket is not
+// closed.
+struct HostAndRest {
+  std::string_view host;
+  std::string_view rest;
+};
+std::optional<HostAndRest> split_host(std::string_view text);
 
 }  // namespace entropy

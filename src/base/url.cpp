@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/address.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 
@@ -87,22 +88,18 @@ std::unexpected<Error> no_url(std::string_view text, std::string_view why) {
 
 // "host", "host:8080", "[::1]:8080".
 bool read_authority(std::string_view text, HttpUrl& url) {
-  std::string_view port;
+  const auto split = split_host(text);
+  if (!split) return false;
+  const auto& [host, port] = *split;
   if (text.starts_with('[')) {
-    const auto end = text.find(']');
-    if (end == std::string_view::npos) return false;
-    url.host = text.substr(1, end - 1);
-    port = text.substr(end + 1);
-    if (!port.empty() && !port.starts_with(':')) return false;
-    if (url.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos) return false;
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) return false;
   } else {
-    const auto colon = text.find(':');
-    url.host = text.substr(0, colon);
-    if (colon != std::string_view::npos) port = text.substr(colon);
     const auto is_of_a_name = [](char c) { return is_unreserved(c) && c != '~'; };
-    if (!std::ranges::all_of(url.host, is_of_a_name)) return false;
+    if (!std::ranges::all_of(host, is_of_a_name)) return false;
   }
+  url.host = host;
   if (!port.empty()) {
+    if (!port.starts_with(':')) return false;
     const auto number = parse_unsigned(port.substr(1));
     if (!number || *number == 0 || *number > 65535) return false;
     url.port = static_cast<std::uint16_t>(*number);

@@ -16,10 +16,24 @@ std::string text_of(Duration duration) {
       std::chrono::duration_cast<Duration>(std::chrono::round<std::chrono::milliseconds>(duration)));
 }
 
-}  // namespace
-
 std::string print_act_failure(const failure::ContainerFailure& failure) {
   return boost::json::serialize(boost::json::object{{failure::name_of(failure), policy::params_to_json(failure)}});
+}
+
+}  // namespace
+
+store::ActRecord record_of(const DueAct& due) {
+  store::ActRecord record;
+  record.endpoint = due.endpoint;
+  record.container = due.container;
+  record.name = due.name;
+  record.policy = due.fault.policy;
+  record.target = due.fault.target;
+  record.failure = print_act_failure(due.failure);
+  record.window = due.fault.window;
+  record.planned_start = due.fault.planned_start;
+  if (due.fault.planned_end != policy::never) record.planned_end = due.fault.planned_end;
+  return record;
 }
 
 Result<failure::ContainerFailure> read_act_failure(std::string_view text) {

@@ -4,14 +4,17 @@
 #include <string>
 #include <string_view>
 
+#include "control/act_plan.hpp"
 #include "control/endpoint.hpp"
 #include "failure/container.hpp"
 #include "store/act_record.hpp"
 
 namespace entropy::control {
 
+// What is to be stored of an act before it is done, but for what its container was like.
+store::ActRecord record_of(const DueAct& due);
+
 // {"memory": {"limit": "64MiB"}}
-std::string print_act_failure(const failure::ContainerFailure& failure);
 Result<failure::ContainerFailure> read_act_failure(std::string_view text);
 
 // "paused", "SIGTERM was sent", "limited to 0.2 CPUs"

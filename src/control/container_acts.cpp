@@ -44,10 +44,7 @@ Journal::Source source_of(const store::ActRecord& record) {
 
 }  // namespace
 
-Endpoint* ContainerActs::endpoint(const std::string& name) const {
-  const auto found = std::ranges::find_if(context_.endpoints, [&](const auto& each) { return each->name() == name; });
-  return found == context_.endpoints.end() ? nullptr : found->get();
-}
+Endpoint* ContainerActs::endpoint(const std::string& name) const { return find_endpoint(context_.endpoints, name); }
 
 const CachedContainer* ContainerActs::find(const store::ActRecord& record) const {
   const Endpoint* where = endpoint(record.endpoint);
@@ -77,15 +74,7 @@ Result<> ContainerActs::recall() {
 
 void ContainerActs::observe(Observed& observed) const {
   for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act)});
-  for (const auto& due : beginning_) {
-    store::ActRecord record;
-    record.endpoint = due.endpoint;
-    record.container = due.container;
-    record.policy = due.fault.policy;
-    record.target = due.fault.target;
-    record.planned_start = due.fault.planned_start;
-    observed.acts.push_back({std::move(record), due.failure});
-  }
+  for (const auto& due : beginning_) observed.acts.push_back({record_of(due), due.failure});
   observed.act_troubles = troubles_;
 }
 
@@ -277,9 +266,11 @@ void ContainerActs::save(Act& act) {
   store::ActRecord row = act.record;
   // The next service shall doubt, too, and no longer.
   if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) {
-    const bool undone = row.state == ActState::over;
-    row.state = undone ? ActState::over : ActState::intended;
-    if (undone) row.done = act.in_doubt_until;
+    if (row.state == ActState::over) {
+      row.done = act.in_doubt_until;
+    } else {
+      row.state = ActState::intended;
+    }
   }
   const auto saved = context_.store.put_act(row);
   if (!saved) log::error("acts: {}", saved.error().message);
@@ -401,14 +392,8 @@ bool ContainerActs::holds(const Act& act) const {
   return act.told && act.record.state == ActState::held && where != nullptr && where->known();
 }
 
-std::vector<ActiveFault> ContainerActs::active() const {
-  std::vector<ActiveFault> faults;
-  for (const auto& [id, act] : acts_) {
-    if (!holds(act)) continue;
-    faults.push_back(
-        {act.record.policy, std::string(failure::name_of(act.failure)), act.record.window, *act.record.done});
-  }
-  return faults;
+std::size_t ContainerActs::active() const {
+  return static_cast<std::size_t>(std::ranges::count_if(acts_, [&](const auto& entry) { return holds(entry.second); }));
 }
 
 }  // namespace entropy::control

@@ -52,8 +52,8 @@ class ContainerActs {
     bool out_of_reach = false;
   };
   std::optional<Left> left(std::string_view policy) const;
-  // Those that hold now.
-  std::vector<ActiveFault> active() const;
+  // How many hold now.
+  std::size_t active() const;
   // Whether the window passed by because the last replica of a service has to stay.
   bool is_capped(const ActPlace& place) const { return capped_.contains(place); }
 

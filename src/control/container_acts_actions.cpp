@@ -99,17 +99,8 @@ docker::Task<> ContainerActs::begin(DueAct due) {
     note_trouble(due.fault.policy, due.container, inspected.error().message);
     co_return Result<>();
   }
-  Act act{{}, due.failure};
+  Act act{record_of(due), due.failure};
   store::ActRecord& record = act.record;
-  record.endpoint = due.endpoint;
-  record.container = due.container;
-  record.name = due.name;
-  record.policy = due.fault.policy;
-  record.target = due.fault.target;
-  record.failure = print_act_failure(due.failure);
-  record.window = due.fault.window;
-  record.planned_start = due.fault.planned_start;
-  if (due.fault.planned_end != policy::never) record.planned_end = due.fault.planned_end;
   const auto others = sharing(act);
   const CachedContainer& target = where.containers().at(due.container);
   if (others.empty() || failure::is_instant(due.failure)) {

@@ -25,9 +25,7 @@ CustomPlace place_of(const std::string& endpoint, const docker::Container& conta
 
 }  // namespace
 
-Endpoint& CustomInjectors::endpoint(const std::string& name) const {
-  return **std::ranges::find_if(context_.endpoints, [&](const auto& each) { return each->name() == name; });
-}
+Endpoint& CustomInjectors::endpoint(const std::string& name) const { return *find_endpoint(context_.endpoints, name); }
 
 CustomInjectors::Run* CustomInjectors::find(const std::string& id) {
   const auto found = runs_.find(id);

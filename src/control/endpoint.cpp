@@ -332,4 +332,9 @@ void Endpoint::set_lost(std::string why) {
   handlers_.on_change();
 }
 
+Endpoint* find_endpoint(const std::vector<std::unique_ptr<Endpoint>>& endpoints, std::string_view name) {
+  const auto found = std::ranges::find_if(endpoints, [&](const auto& each) { return each->name() == name; });
+  return found == endpoints.end() ? nullptr : found->get();
+}
+
 }  // namespace entropy::control

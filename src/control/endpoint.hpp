@@ -127,4 +127,7 @@ class Endpoint {
   Signal work_;
 };
 
+// nullptr: the service was started without it.
+Endpoint* find_endpoint(const std::vector<std::unique_ptr<Endpoint>>& endpoints, std::string_view name);
+
 }  // namespace entropy::control

@@ -268,7 +268,7 @@ ServiceInfo Manager::info() const {
     ++info.injectors;
     info.active_faults += injector.active.size();
   }
-  info.active_faults += reconciler_.acts().active().size();
+  info.active_faults += reconciler_.acts().active();
   info.halt = halt_state();
   info.endpoints = endpoints();
   return info;

@@ -1,7 +1,6 @@
 #include "control/reconciler.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "base/text.hpp"
@@ -18,12 +17,8 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr Duration answer_time = 5s;       // for an injector to answer to its program
-constexpr Duration patience = 3s;          // beyond the time at which a renewal is answered
-constexpr Duration accounting_delay = 1s;  // after a window's end, for reports under way
+constexpr Duration patience = 3s;  // beyond the time at which a renewal is answered
 constexpr Duration longest_wait = 30s;
-// Of a policy that was over when it was seen first: nothing is to be accounted for any more.
-constexpr auto all_over = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
 
 std::set<std::string> joined_networks(const Observed& observed) {
@@ -34,24 +29,6 @@ std::set<std::string> joined_networks(const Observed& observed) {
     if (mode.starts_with(joined)) whose.insert(mode.substr(joined.size()));
   }
   return whose;
-}
-
-bool has_peers(const failure::Failure& failure) {
-  const failure::Filter& filter = failure::filter_of(failure);
-  return !filter.peers.empty() || !filter.exclude.empty();
-}
-
-// As a target, as a peer, or in a condition.
-bool has_in_view(const policy::Policy& policy, const ObservedContainer& container) {
-  const auto subject = subject_of(container);
-  if (policy.selector.matches(subject) || std::ranges::any_of(policy.failures, has_peers)) return true;
-  // One replica of a service stays, whoever is selected.
-  if (!policy.container_failures.empty() && !service_key(container).empty()) return true;
-  const auto is_about = [&](const policy::Condition& condition) {
-    const auto* containers = std::get_if<policy::ContainerCondition>(&condition);
-    return containers != nullptr && containers->selector && containers->selector->matches(subject);
-  };
-  return std::ranges::any_of(policy.stop_when, is_about) || std::ranges::any_of(policy.start_when, is_about);
 }
 
 }  // namespace
@@ -83,12 +60,7 @@ Endpoint& Reconciler::add_endpoint(std::string name, std::unique_ptr<docker::Eng
   return *endpoints_.back();
 }
 
-Endpoint* Reconciler::endpoint(std::string_view name) const {
-  for (const auto& each : endpoints_) {
-    if (each->name() == name) return each.get();
-  }
-  return nullptr;
-}
+Endpoint* Reconciler::endpoint(std::string_view name) const { return find_endpoint(endpoints_, name); }
 
 asio::awaitable<void> Reconciler::run() {
   for (const auto& each : endpoints_) spawn(executor_, concat("following ", each->name()), each->run());
@@ -150,94 +122,6 @@ void Reconciler::note_needs(const Plan& plan, Time now) {
   needed_since_ = std::move(needed);
   // What could not be made is of no interest once it is there or nobody needs it.
   std::erase_if(failures_, [&](const auto& entry) { return !needed_since_.contains(entry.first); });
-}
-
-Observed Reconciler::observe() const {
-  Observed observed;
-  const Time now = clock_.now();
-  for (const auto& endpoint : endpoints_) {
-    if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
-    if (endpoint->skew()) observed.skews[endpoint->name()] = *endpoint->skew();
-    for (const auto& ended : endpoint->ended()) {
-      observed.ends.push_back({observe_container(*endpoint, {ended.container, ""}),
-                               now - (timing_.elapsed() - ended.at), ended.exit_code, ended.out_of_memory});
-    }
-    for (const auto& [id, cached] : endpoint->containers()) {
-      if (!is_injector(cached.container)) {
-        if (is_of_ours(cached.container)) continue;
-        if (cached.up) {
-          observed.containers.push_back(observe_container(*endpoint, cached));
-        } else {
-          observe_down(observed, *endpoint, cached);
-        }
-        continue;
-      }
-      const std::string manager = label_of(cached.container, label::manager);
-      if (manager != options_.manager_id) {
-        observed.others[endpoint->name()].insert(manager);
-        continue;
-      }
-      if (control::is_custom(cached.container)) {
-        customs_.observe(observed, *endpoint, cached);
-        continue;
-      }
-      ObservedInjector injector = injector_from(endpoint->name(), cached.container);
-      injector.running = cached.up;
-      injector.created = !cached.up && cached.container.state == "created";
-      if (const auto found = runtimes_.find(id); found != runtimes_.end())
-        found->second.show(injector, now, answer_time);
-      observed.injectors.push_back(std::move(injector));
-    }
-  }
-  observed.hosts = hosts_->known();
-  observed.unresolved = hosts_->unresolved();
-  for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
-  observed.picks = picks_;
-  customs_.add_troubles(observed);
-  acts_.observe(observed);
-  return observed;
-}
-
-void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const {
-  const bool is_replica = !label_of(cached.container, label::swarm_service).empty() ||
-                          !label_of(cached.container, label::compose_service).empty();
-  const bool has_acts = acts_.concerns(endpoint.name(), cached.container.id);
-  if (!is_replica && !has_acts) return;
-  ObservedContainer container = observe_container(endpoint, cached);
-  if (const auto service = service_key(container); !service.empty()) {
-    observed.absent[service].insert(schedule_name(container.container));
-  }
-  if (has_acts) observed.down.push_back(std::move(container));
-}
-
-// Whether a plan could be another one with this container, or without. What no policy has in view costs no look at all
-// the others.
-bool Reconciler::concerns(const Endpoint& where, const docker::Container& container) const {
-  if (is_of_ours(container) || container.network_mode.starts_with("container:")) return true;
-  if (joined_.contains(container.id) || joined_.contains(container.name)) return true;
-  // It may be a replica.
-  const auto counts_replicas = [](const auto& record) { return !record.policy.container_failures.empty(); };
-  if (desired_.rules.limits.max_share || std::ranges::any_of(desired_.policies, counts_replicas)) return true;
-  if (acts_.concerns(where.name(), container.id)) return true;
-  const ObservedContainer observed = observe_container(where, {container, ""});
-  return std::ranges::any_of(desired_.policies,
-                             [&](const auto& record) { return has_in_view(record.policy, observed); });
-}
-
-// Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
-ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const CachedContainer& cached) const {
-  ObservedContainer observed{endpoint.name(), cached.container, cached.started_at};
-  if (cached.details) observed.health_output = cached.details->health_output;
-  for (const bool lost : {false, true}) {
-    for (const auto& each : endpoints_) {
-      if (each->lost().has_value() != lost) continue;
-      add_service_labels(observed.container, each->services());
-      if (observed.service_addresses.empty()) {
-        observed.service_addresses = service_addresses(observed.container, each->services());
-      }
-    }
-  }
-  return observed;
 }
 
 std::string Reconciler::note_on(const Endpoint& endpoint) const {
@@ -347,77 +231,6 @@ void Reconciler::notice_lapse(Time now) {
 Time Reconciler::lapse_of(const Runtime& runtime) const { return runtime.heard_at + options_.lease + silence_limit(); }
 
 Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
-
-void Reconciler::account_windows(const Index& index, const Plan& plan, Time now) {
-  // Of a target that is away, as a service scaled down, no window is missed: it begins anew with the next sight.
-  auto before = std::exchange(next_window_, {});
-  for (const auto& record : desired_.policies) {
-    if (!policy::is_on(record)) continue;
-    std::set<const ObservedContainer*> namespaces;
-    const bool of_network = record.policy.container_failures.empty();
-    for (const auto& target : plan.matches.at(record.policy.name).targets) {
-      const auto* container = index.find(target.endpoint, target.id);
-      // Of two targets in one network namespace the first one's dice count, as in the plan.
-      if (of_network && !namespaces.insert(&index.owner(*container)).second) continue;
-      const std::string name = schedule_name(container->container);
-      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
-      account_target(record, target, name, now);
-    }
-    for (const auto& target : plan.matches.at(record.policy.name).down) {
-      const auto& down = index.observed().down;
-      const auto container = std::ranges::find_if(down, [&](const ObservedContainer& each) {
-        return each.endpoint == target.endpoint && each.container.id == target.id;
-      });
-      const std::string name = schedule_name(container->container);
-      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
-      account_target(record, target, name, now);
-    }
-  }
-}
-
-std::string Reconciler::reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
-                                       Time begin) const {
-  if (desired_.halted) return "halted";
-  const Endpoint* where = endpoint(target.endpoint);
-  if ((where != nullptr && where->lost()) || !target.reason.empty()) return "unreachable";
-  return acts_.is_capped({target.endpoint, record.policy.name, name, begin}) ? "cap" : "late";
-}
-
-void Reconciler::account_target(const policy::Record& record, const TargetState& target, const std::string& name,
-                                Time now) {
-  const policy::Schedule& schedule = record.policy.schedule;
-  const Time until = now - accounting_delay;
-  const auto key = std::tuple(target.endpoint, record.policy.name, name);
-  const auto at = policy::window_at(schedule, now);
-  const auto after = policy::window_after(schedule, now);
-  const std::uint64_t current = at ? at->index : after ? after->index : all_over;
-  Accounted& accounted = next_window_.try_emplace(key, schedule.epoch, current).first->second;
-  if (accounted.epoch != schedule.epoch) accounted = {schedule.epoch, current};  // it began anew
-  if (accounted.next == all_over) return;
-  auto window = policy::window_at(
-      schedule, schedule.epoch + schedule.delay +
-                    schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
-  if (window && window->index < accounted.next) return;  // the only one, accounted already
-  for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
-    if (acts_.is_under_way({target.endpoint, record.policy.name, name, window->begin})) return;
-    accounted.next = window->index + 1;
-    const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->begin);
-    if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
-    if (seen != Journal::Seen::nothing) continue;
-    const bool capped = held_back(picks_, record.policy.name, name, window->index) != nullptr;
-    const bool takes_part = capped || is_picked(picks_, record.policy, name, window->index);
-    if (!takes_part || !policy::is_hit(schedule, record.policy.name, name, window->index)) {
-      metrics_.window(record.policy.name, WindowOutcome::spared);
-      continue;
-    }
-    metrics_.window(record.policy.name, WindowOutcome::missed);
-    const bool by_limits = capped && !desired_.halted;
-    const std::string reason = by_limits ? "cap" : reason_of_miss(record, target, name, window->begin);
-    for (const auto& failure : policy::failure_names(record.policy)) {
-      journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
-    }
-  }
-}
 
 Duration Reconciler::until_next_pass(Time now) const {
   Time next = std::min({now + longest_wait, customs_.next_look(now), acts_.next_look(now), next_let_in_});

@@ -11,6 +11,9 @@
 
 namespace entropy::control {
 
+inline constexpr Duration answer_time = std::chrono::seconds(5);       // for an injector to answer to its program
+inline constexpr Duration accounting_delay = std::chrono::seconds(1);  // after a window's end, for reports under way
+
 struct Reconciler::Runtime {
   std::string endpoint;
   std::string target_id;
@@ -28,7 +31,7 @@ struct Reconciler::Runtime {
   Time quiet_since() const { return std::max(connected_at, heard_at); }
   bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }
 
-  void show(ObservedInjector& injector, Time now, Duration answer_time) const {
+  void show(ObservedInjector& injector, Time now) const {
     injector.attached = link != nullptr;
     injector.silent = silent || (awaits_answer() && now >= sent_at + answer_time);
     injector.sent_revision = sent_revision;

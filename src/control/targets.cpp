@@ -83,11 +83,7 @@ std::optional<std::string> forbidden_failure(const docker::Container& container,
                                              const std::vector<std::string>& failures) {
   const auto found = container.labels.find(std::string(label::allow));
   if (found == container.labels.end()) return std::nullopt;
-  std::vector<std::string> allowed;
-  for (const auto word : split(found->second, ',')) {
-    const auto kind = failure::find_any_kind(trim(word));
-    allowed.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
-  }
+  const auto allowed = failure::names_in(found->second);
   for (const auto& name : failures) {
     if (std::ranges::find(allowed, name) == allowed.end()) {
       return concat("its label entropy.allow=", found->second, " does not allow ", name);

@@ -28,15 +28,7 @@ const std::vector<Kind>& catalogue() {
   return table;
 }
 
-Result<const Kind*> find_kind(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& kind : catalogue()) {
-    if (is_called(kind, name)) return &kind;
-    known.push_back(kind.name);
-  }
-  return fail(ErrorCode::invalid, concat("unknown failure ", quoted(name), did_you_mean(name, known),
-                                         " (entropy failures lists them with their parameters)"));
-}
+Result<const Kind*> find_kind(std::string_view name) { return find_among(catalogue(), name); }
 
 Result<Failure> parse(std::string_view name, const Params& params) {
   const auto kind = find_kind(name);
@@ -65,10 +57,6 @@ Params print(const Failure& failure) {
   return std::visit([](const auto& value) { return print_params(value); }, failure);
 }
 
-std::string to_string(const Failure& failure) {
-  std::string out(name_of(failure));
-  for (const auto& [key, value] : print(failure)) append(out, concat(" ", key, "=", value));
-  return out;
-}
+std::string to_string(const Failure& failure) { return words_of(name_of(failure), print(failure)); }
 
 }  // namespace entropy::failure

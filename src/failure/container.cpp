@@ -173,14 +173,15 @@ const std::vector<Kind>& every_kind() {
   return table;
 }
 
-Result<const Kind*> find_any_kind(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& kind : every_kind()) {
-    if (is_called(kind, name)) return &kind;
-    known.push_back(kind.name);
+Result<const Kind*> find_any_kind(std::string_view name) { return find_among(every_kind(), name); }
+
+std::vector<std::string> names_in(std::string_view list) {
+  std::vector<std::string> names;
+  for (const auto word : split(list, ',')) {
+    const auto kind = find_any_kind(trim(word));
+    if (!trim(word).empty()) names.emplace_back(kind ? std::string_view((*kind)->name) : trim(word));
   }
-  return fail(ErrorCode::invalid, concat("unknown failure ", quoted(name), did_you_mean(name, known),
-                                         " (entropy failures lists them with their parameters)"));
+  return names;
 }
 
 bool is_of_container(std::string_view name) {
@@ -202,11 +203,7 @@ Params print(const ContainerFailure& failure) {
   return std::visit([](const auto& value) { return print_params(value); }, failure);
 }
 
-std::string to_string(const ContainerFailure& failure) {
-  std::string out(name_of(failure));
-  for (const auto& [key, value] : print(failure)) append(out, concat(" ", key, "=", value));
-  return out;
-}
+std::string to_string(const ContainerFailure& failure) { return words_of(name_of(failure), print(failure)); }
 
 bool is_instant(const ContainerFailure& failure) {
   return std::holds_alternative<Kill>(failure) || std::holds_alternative<Restart>(failure) ||

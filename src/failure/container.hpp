@@ -116,6 +116,8 @@ const std::vector<Kind>& every_kind();
 // Of these, the row for a name or alias; the error says the nearest name.
 Result<const Kind*> find_any_kind(std::string_view name);
 
+// What a list as "latency,delay,loss" names, without aliases; a name that is not ours is a custom image's.
+std::vector<std::string> names_in(std::string_view list);
 // Whether the name is that of a failure of the container.
 bool is_of_container(std::string_view name);
 // As `parse` of the catalogue.

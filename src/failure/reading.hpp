@@ -102,8 +102,24 @@ Params print_params(const F& value) {
   return params;
 }
 
+inline std::string words_of(std::string_view name, const Params& params) {
+  std::string out(name);
+  for (const auto& [key, value] : params) append(out, concat(" ", key, "=", value));
+  return out;
+}
+
 inline bool is_called(const Kind& kind, std::string_view name) {
   return kind.name == name || std::ranges::find(kind.aliases, name) != kind.aliases.end();
+}
+
+inline Result<const Kind*> find_among(const std::vector<Kind>& kinds, std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& kind : kinds) {
+    if (is_called(kind, name)) return &kind;
+    known.push_back(kind.name);
+  }
+  return fail(ErrorCode::invalid, concat("unknown failure ", quoted(name), did_you_mean(name, known),
+                                         " (entropy failures lists them with their parameters)"));
 }
 
 }  // namespace entropy::failure

@@ -1,0 +1,87 @@
+// What becomes of each window of each target: held, failed, spared or missed.
+#include <limits>
+#include <set>
+
+#include "control/namespaces.hpp"
+#include "control/reconciler_runtime.hpp"
+
+namespace entropy::control {
+namespace {
+
+// Of a policy that was over when it was seen first: nothing is to be accounted for any more.
+constexpr auto all_over = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
+
+void Reconciler::account_windows(const Index& index, const Plan& plan, Time now) {
+  // Of a target that is away, as a service scaled down, no window is missed: it begins anew with the next sight.
+  auto before = std::exchange(next_window_, {});
+  for (const auto& record : desired_.policies) {
+    if (!policy::is_on(record)) continue;
+    std::set<const ObservedContainer*> namespaces;
+    const bool of_network = record.policy.container_failures.empty();
+    for (const auto& target : plan.matches.at(record.policy.name).targets) {
+      const auto* container = index.find(target.endpoint, target.id);
+      // Of two targets in one network namespace the first one's dice count, as in the plan.
+      if (of_network && !namespaces.insert(&index.owner(*container)).second) continue;
+      const std::string name = schedule_name(container->container);
+      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
+      account_target(record, target, name, now);
+    }
+    for (const auto& target : plan.matches.at(record.policy.name).down) {
+      const auto& down = index.observed().down;
+      const auto container = std::ranges::find_if(down, [&](const ObservedContainer& each) {
+        return each.endpoint == target.endpoint && each.container.id == target.id;
+      });
+      const std::string name = schedule_name(container->container);
+      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
+      account_target(record, target, name, now);
+    }
+  }
+}
+
+std::string Reconciler::reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
+                                       Time begin) const {
+  if (desired_.halted) return "halted";
+  const Endpoint* where = endpoint(target.endpoint);
+  if ((where != nullptr && where->lost()) || !target.reason.empty()) return "unreachable";
+  return acts_.is_capped({target.endpoint, record.policy.name, name, begin}) ? "cap" : "late";
+}
+
+void Reconciler::account_target(const policy::Record& record, const TargetState& target, const std::string& name,
+                                Time now) {
+  const policy::Schedule& schedule = record.policy.schedule;
+  const Time until = now - accounting_delay;
+  const auto key = std::tuple(target.endpoint, record.policy.name, name);
+  const auto at = policy::window_at(schedule, now);
+  const auto after = policy::window_after(schedule, now);
+  const std::uint64_t current = at ? at->index : after ? after->index : all_over;
+  Accounted& accounted = next_window_.try_emplace(key, schedule.epoch, current).first->second;
+  if (accounted.epoch != schedule.epoch) accounted = {schedule.epoch, current};  // it began anew
+  if (accounted.next == all_over) return;
+  auto window = policy::window_at(
+      schedule, schedule.epoch + schedule.delay +
+                    schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
+  if (window && window->index < accounted.next) return;  // the only one, accounted already
+  for (; window && window->end <= until; window = policy::window_after(schedule, window->begin)) {
+    if (acts_.is_under_way({target.endpoint, record.policy.name, name, window->begin})) return;
+    accounted.next = window->index + 1;
+    const auto seen = journal_.take_seen(target.endpoint, record.policy.name, name, window->begin);
+    if (seen == Journal::Seen::failure) metrics_.window(record.policy.name, WindowOutcome::failed);
+    if (seen != Journal::Seen::nothing) continue;
+    const bool capped = held_back(picks_, record.policy.name, name, window->index) != nullptr;
+    const bool takes_part = capped || is_picked(picks_, record.policy, name, window->index);
+    if (!takes_part || !policy::is_hit(schedule, record.policy.name, name, window->index)) {
+      metrics_.window(record.policy.name, WindowOutcome::spared);
+      continue;
+    }
+    metrics_.window(record.policy.name, WindowOutcome::missed);
+    const bool by_limits = capped && !desired_.halted;
+    const std::string reason = by_limits ? "cap" : reason_of_miss(record, target, name, window->begin);
+    for (const auto& failure : policy::failure_names(record.policy)) {
+      journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
+    }
+  }
+}
+
+}  // namespace entropy::control

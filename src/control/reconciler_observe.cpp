@@ -1,0 +1,115 @@
+// What the reconciler sees of the engines and of its injectors.
+#include <algorithm>
+
+#include "control/labels.hpp"
+#include "control/reconciler_runtime.hpp"
+
+namespace entropy::control {
+namespace {
+
+bool has_peers(const failure::Failure& failure) {
+  const failure::Filter& filter = failure::filter_of(failure);
+  return !filter.peers.empty() || !filter.exclude.empty();
+}
+
+// As a target, as a peer, or in a condition.
+bool has_in_view(const policy::Policy& policy, const ObservedContainer& container) {
+  const auto subject = subject_of(container);
+  if (policy.selector.matches(subject) || std::ranges::any_of(policy.failures, has_peers)) return true;
+  // One replica of a service stays, whoever is selected.
+  if (!policy.container_failures.empty() && !service_key(container).empty()) return true;
+  const auto is_about = [&](const policy::Condition& condition) {
+    const auto* containers = std::get_if<policy::ContainerCondition>(&condition);
+    return containers != nullptr && containers->selector && containers->selector->matches(subject);
+  };
+  return std::ranges::any_of(policy.stop_when, is_about) || std::ranges::any_of(policy.start_when, is_about);
+}
+
+}  // namespace
+
+Observed Reconciler::observe() const {
+  Observed observed;
+  const Time now = clock_.now();
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
+    if (endpoint->skew()) observed.skews[endpoint->name()] = *endpoint->skew();
+    for (const auto& ended : endpoint->ended()) {
+      observed.ends.push_back({observe_container(*endpoint, {ended.container, ""}),
+                               now - (timing_.elapsed() - ended.at), ended.exit_code, ended.out_of_memory});
+    }
+    for (const auto& [id, cached] : endpoint->containers()) {
+      if (!is_injector(cached.container)) {
+        if (is_of_ours(cached.container)) continue;
+        if (cached.up) {
+          observed.containers.push_back(observe_container(*endpoint, cached));
+        } else {
+          observe_down(observed, *endpoint, cached);
+        }
+        continue;
+      }
+      const std::string manager = label_of(cached.container, label::manager);
+      if (manager != options_.manager_id) {
+        observed.others[endpoint->name()].insert(manager);
+        continue;
+      }
+      if (control::is_custom(cached.container)) {
+        customs_.observe(observed, *endpoint, cached);
+        continue;
+      }
+      ObservedInjector injector = injector_from(endpoint->name(), cached.container);
+      injector.running = cached.up;
+      injector.created = !cached.up && cached.container.state == "created";
+      if (const auto found = runtimes_.find(id); found != runtimes_.end()) found->second.show(injector, now);
+      observed.injectors.push_back(std::move(injector));
+    }
+  }
+  observed.hosts = hosts_->known();
+  observed.unresolved = hosts_->unresolved();
+  for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
+  observed.picks = picks_;
+  customs_.add_troubles(observed);
+  acts_.observe(observed);
+  return observed;
+}
+
+void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const {
+  const bool is_replica = !label_of(cached.container, label::swarm_service).empty() ||
+                          !label_of(cached.container, label::compose_service).empty();
+  const bool has_acts = acts_.concerns(endpoint.name(), cached.container.id);
+  if (!is_replica && !has_acts) return;
+  ObservedContainer container = observe_container(endpoint, cached);
+  if (const auto service = service_key(container); !service.empty()) {
+    observed.absent[service].insert(schedule_name(container.container));
+  }
+  if (has_acts) observed.down.push_back(std::move(container));
+}
+
+// Whether a plan could be another one with this container, or without. What no policy has in view costs no look at all
+// the others.
+bool Reconciler::concerns(const Endpoint& where, const docker::Container& container) const {
+  if (is_of_ours(container) || container.network_mode.starts_with("container:")) return true;
+  if (joined_.contains(container.id) || joined_.contains(container.name)) return true;
+  if (desired_.rules.limits.max_share) return true;  // it may be a replica
+  if (acts_.concerns(where.name(), container.id)) return true;
+  const ObservedContainer observed = observe_container(where, {container, ""});
+  return std::ranges::any_of(desired_.policies,
+                             [&](const auto& record) { return has_in_view(record.policy, observed); });
+}
+
+// Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
+ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const CachedContainer& cached) const {
+  ObservedContainer observed{endpoint.name(), cached.container, cached.started_at};
+  if (cached.details) observed.health_output = cached.details->health_output;
+  for (const bool lost : {false, true}) {
+    for (const auto& each : endpoints_) {
+      if (each->lost().has_value() != lost) continue;
+      add_service_labels(observed.container, each->services());
+      if (observed.service_addresses.empty()) {
+        observed.service_addresses = service_addresses(observed.container, each->services());
+      }
+    }
+  }
+  return observed;
+}
+
+}  // namespace entropy::control
