@@ -6,11 +6,10 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-import urllib.request
+import uuid
 
 import pytest
 
@@ -312,6 +311,14 @@ def container():
 
     yield make
     docker("rm", "-f", *made, check=False) if made else None
+
+
+@pytest.fixture
+def network():
+    name = f"entropy-test-{uuid.uuid4().hex[:8]}"
+    docker("network", "create", name)
+    yield name
+    docker("network", "rm", name)
 
 
 @pytest.fixture

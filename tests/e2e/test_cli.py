@@ -10,12 +10,11 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 import xml.etree.ElementTree
 
 import pytest
 
-from conftest import ENTROPY, NET, ROOT, docker, injector_containers, run, wait_until
+from conftest import ENTROPY, NET, ROOT, injector_containers, run, wait_until
 
 
 @pytest.fixture
@@ -29,12 +28,14 @@ def slow(label, delay="150ms", extra=""):
 
 class Terminal:
     """A program on a pseudo-terminal; what it shows is kept as it comes."""
+    running = []
 
     def __init__(self, *command, env=None, columns=80, rows=24):
         self.shown = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], command, dict(env or os.environ, TERM="xterm"))
+        Terminal.running.append(self)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read(self, within=0.05):
@@ -59,8 +60,22 @@ class Terminal:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             return (os.waitstatus_to_exitcode(status),) if pid else None
         code, = wait_until(ended, f"the program ends: {self.shown}", within=30)
-        os.close(self.fd)
+        self.close()
         return code
+
+    def close(self):
+        Terminal.running.remove(self)
+        os.close(self.fd)
+
+
+@pytest.fixture(autouse=True)
+def no_terminal_left():
+    """What a test that failed has left on one."""
+    yield
+    for it in list(Terminal.running):
+        os.kill(it.pid, signal.SIGKILL)
+        os.waitpid(it.pid, 0)
+        it.close()
 
 
 def test_apply_makes_the_service_what_the_file_says(service, container, tmp_path):

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from conftest import docker, injector_containers, run, wait_until
+from proxies import EngineProxy
 
 BUSY = ("sh", "-c", "while :; do :; done")
 
@@ -257,41 +258,29 @@ def test_what_somebody_undoes_by_hand_is_not_fought(service, container):
     assert is_running(target)
 
 
-class DeadlyProxy:
+class DeadlyProxy(EngineProxy):
     """Before an engine's socket: at the first call that fits, the service gets SIGKILL, before the engine hears of the call or
     after it has answered."""
 
     def __init__(self, folder):
         self.path = str(folder / "engine.sock")
-        self.engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen()
         self.trap, self.victim, self.passed = None, None, []
         self.sprung = threading.Event()
-        threading.Thread(target=self.accept, daemon=True).start()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen()
+        super().__init__(listener)
 
     def arm(self, call, when, victim):
         self.sprung.clear()
         self.victim, self.trap = victim, (call, when)
 
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
     def serve(self, client):
         with client, socket.socket(socket.AF_UNIX) as engine:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                part = client.recv(65536)
-                if not part:
-                    return
-                head += part
-            method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+            request = self.head_of(client)
+            if not request:
+                return
+            head, method, target = request
             call = f"{method} {re.sub(r'^/v[0-9.]+', '', target.split('?')[0])}"
             when = self.trap[1] if self.trap and re.fullmatch(self.trap[0], call) else None
             if when:
@@ -301,7 +290,7 @@ class DeadlyProxy:
             engine.connect(self.engine)
             engine.sendall(head)
             self.passed.append(call)
-            threading.Thread(target=self.carry, args=(client, engine), daemon=True).start()
+            self.carry(client, engine)
             try:
                 while part := engine.recv(65536):
                     if when:
@@ -314,14 +303,6 @@ class DeadlyProxy:
         self.victim.kill()
         self.victim.wait()
         self.sprung.set()
-
-    @staticmethod
-    def carry(client, engine):
-        try:
-            while part := client.recv(65536):
-                engine.sendall(part)
-        except OSError:
-            pass
 
 
 # What is asked of the engine, and what undoes it.

@@ -1,17 +1,7 @@
 """Faults of interfaces that come and go: what can't disturb anything is not said to hold."""
 import uuid
 
-import pytest
-
 from conftest import docker
-
-
-@pytest.fixture
-def network():
-    name = f"entropy-test-{uuid.uuid4().hex[:8]}"
-    docker("network", "create", name)
-    yield name
-    docker("network", "rm", name)
 
 
 def test_a_fault_waits_for_its_interface(service, network, container):

@@ -43,14 +43,6 @@ class Town:
 
 
 @pytest.fixture
-def network():
-    name = f"entropy-test-{uuid.uuid4().hex[:8]}"
-    docker("network", "create", name)
-    yield name
-    docker("network", "rm", name)
-
-
-@pytest.fixture
 def town(network, container):
     it = Town(container, network)
     it.all_is_true_for(it.target, it.other)

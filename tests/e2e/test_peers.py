@@ -94,14 +94,6 @@ def test_ports_and_protocols_are_told_apart(service, container):
         assert "time=8" in ping.stdout or "time=9" in ping.stdout or "time=1" in ping.stdout, ping.stdout
 
 
-@pytest.fixture
-def network():
-    name = f"entropy-test-{uuid.uuid4().hex[:8]}"
-    docker("network", "create", name)
-    yield name
-    docker("network", "rm", name)
-
-
 def test_names_still_resolve_under_a_partition(service, network, container):
     target = container({"test": "names"}, options=("--network", network))
     peer = container(name=f"peer-{network}", options=("--network", network))

@@ -7,11 +7,11 @@ import signal
 import socket
 import ssl
 import subprocess
-import threading
 
 import pytest
 
 from conftest import ENTROPY, ROOT, Service, run, wait_until
+from proxies import EngineProxy
 from test_interface import Api
 
 CALLS = re.findall(r"^\| `(GET|POST|DELETE) (\S+)` \|", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
@@ -37,45 +37,35 @@ def certificates(tmp_path_factory):
     return folder
 
 
-class FilteringProxy:
+class FilteringProxy(EngineProxy):
     """Stands before an engine's socket with mutual TLS, and lets the documented calls pass."""
 
     def __init__(self, certificates):
         self.refused, self.passed = [], set()
-        self.engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificates / "server" / "cert.pem", certificates / "server" / "key.pem")
         self.tls.load_verify_locations(certificates / "ca.pem")
         self.tls.verify_mode = ssl.CERT_REQUIRED
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        super().__init__(socket.create_server(("127.0.0.1", 0)))
         self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, plain):
         try:
             with self.tls.wrap_socket(plain, server_side=True) as client, socket.socket(socket.AF_UNIX) as engine:
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    bytes = client.recv(65536)
-                    if not bytes:
-                        return
-                    head += bytes
-                method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+                request = self.head_of(client)
+                if not request:
+                    return
+                head, method, target = request
                 if not self.allows(method, target):
                     client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                     return
                 engine.connect(self.engine)
                 engine.sendall(head)
-                self.carry(client, engine)
-        except (OSError, ssl.SSLError):
+                self.carry(client, engine)  # a TLS socket may be read and written by two threads
+                while part := engine.recv(65536):
+                    client.sendall(part)
+                client.shutdown(socket.SHUT_RDWR)  # closing alone says nothing while the other thread reads
+        except OSError:  # of TLS, too
             pass
 
     def allows(self, method, target):
@@ -86,21 +76,6 @@ class FilteringProxy:
                 return True
         self.refused.append(f"{method} {path}")
         return False
-
-    @staticmethod
-    def carry(client, engine):
-        """Bytes both ways until the engine has no more; a TLS socket may be read and written by two threads."""
-        def upwards():
-            try:
-                while bytes := client.recv(65536):
-                    engine.sendall(bytes)
-            except (OSError, ssl.SSLError):
-                pass
-
-        threading.Thread(target=upwards, daemon=True).start()
-        while bytes := engine.recv(65536):
-            client.sendall(bytes)
-        client.shutdown(socket.SHUT_RDWR)  # closing alone says nothing while the other thread reads
 
 
 def test_the_documented_engine_calls_are_enough(own_service, container, certificates):
