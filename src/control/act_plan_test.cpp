@@ -17,7 +17,7 @@ const Time epoch = Time(std::chrono::hours(24 * 365 * 50));
 
 class ActPlanTest : public testing::Test {
  protected:
-  void add(const std::string& name, std::map<std::string, std::string> labels = {}) {
+  void add(const std::string& name, docker::Labels labels = {}) {
     ObservedContainer container{"e", {}, "start 1"};
     container.container.id = concat("id-", name);
     container.container.name = name;
@@ -99,7 +99,7 @@ TEST_F(ActPlanTest, AnInstantHappensOncePerWindowWhateverBecomesOfItsTarget) {
   take(plan(2s));
   EXPECT_EQ(steps(3s), Texts{});
   observed_.acts.front().record.state = ActState::over;
-  observed_.containers.front().container.id = "another";  // in its place
+  observed_.containers.edit(0).container.id = "another";  // in its place
   EXPECT_EQ(steps(9s), Texts{});
   desired_.halted = true;
   EXPECT_EQ(steps(9s), Texts{});
@@ -149,7 +149,7 @@ TEST_F(ActPlanTest, OneThatIsDownAnywayCountsAsAReplica) {
   add_replica("web-1");
   want("s", R"("stop")");
   EXPECT_EQ(steps(), Texts{"begin stop web-1"});
-  observed_.absent[service_key(observed_.containers.front())] = {"web-2"};
+  observed_.absent[service_key(observed_.containers[0])] = {"web-2"};
   EXPECT_EQ(steps(), Texts{});
   want("c", R"({"cpu": {"limit": 0.1}})");
   EXPECT_EQ(steps(), Texts{"begin cpu web-1"});

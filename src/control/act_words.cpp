@@ -69,9 +69,9 @@ std::string words_of_no_return(const failure::ContainerFailure& failure) {
 }
 
 std::optional<Duration> down_time(const CachedContainer& again) {
-  if (!again.details) return std::nullopt;
-  const auto ended = parse_rfc3339(again.details->finished_at);
-  const auto started = parse_rfc3339(again.started_at);
+  if (!again.details()) return std::nullopt;
+  const auto ended = parse_rfc3339(again.details()->finished_at);
+  const auto started = parse_rfc3339(again.started_at());
   // What has never ended has a time of the year 1.
   if (!ended || !started || *ended < Time{} || *started < *ended) return std::nullopt;
   return *started - *ended;
@@ -81,8 +81,8 @@ namespace {
 
 // A container that took the place of another one has no earlier life.
 std::optional<Duration> down_time(const store::ActRecord& record, const CachedContainer& again) {
-  if (again.container.id == record.container) return down_time(again);
-  const auto started = parse_rfc3339(again.started_at);
+  if (again.container().id == record.container) return down_time(again);
+  const auto started = parse_rfc3339(again.started_at());
   if (!started || !record.done || *started < *record.done) return std::nullopt;
   return *started - *record.done;
 }
@@ -96,7 +96,7 @@ std::string words_of_return(const store::ActRecord& record, const failure::Conta
   if (std::holds_alternative<failure::Restart>(failure))
     return concat("restarted, down", down ? concat(" for ", text_of(*down)) : "");
   const std::string what = words_of(failure);
-  if (again.container.id != record.container) return concat(what, "; another container took its place", after);
+  if (again.container().id != record.container) return concat(what, "; another container took its place", after);
   const Former former = former_from(record.former);
   if (by_us) {
     return concat(what, "; started again", after, ", as its restart policy ", former.restart.name,
@@ -124,8 +124,8 @@ std::optional<Duration> measured_down(std::string_view measured) {
 
 std::string measured_return(const store::ActRecord& record, const CachedContainer& again, Time now) {
   std::optional<Duration> well_after;
-  const auto started = parse_rfc3339(again.started_at);
-  const bool has_check = !again.container.health.empty();
+  const auto started = parse_rfc3339(again.started_at());
+  const bool has_check = !again.container().health.empty();
   if (has_check && started) well_after = std::max(Duration(0), now - *started);
   return measured_json(down_time(record, again), well_after);
 }

@@ -49,11 +49,11 @@ TEST_F(ContainerConditions, HealthIsWhatTheHealthcheckSays) {
   EXPECT_TRUE(found(Kind::healthy).holds);
   EXPECT_TRUE(found(Kind::unhealthy, "service=web").holds);
   observed.containers.push_back(container("db-3", "db", "unhealthy"));
-  observed.containers.back().health_output = "connection refused";
+  observed.containers.edit_last().health_output = "connection refused";
   EXPECT_TRUE(found(Kind::unhealthy).holds);
   EXPECT_EQ(found(Kind::unhealthy).evidence, "db-3 is unhealthy (connection refused)");
   EXPECT_FALSE(found(Kind::healthy).holds);
-  observed.containers.back().container.labels["entropy.protect"] = "true";
+  observed.containers.edit_last().container.labels["entropy.protect"] = "true";
   EXPECT_FALSE(found(Kind::unhealthy).holds) << "it is no target";
 }
 

@@ -116,9 +116,9 @@ bool ContainerActs::is_in_place(const Act& act) const {
   const auto* container = find(act.record);
   if (container == nullptr) return false;
   if (std::holds_alternative<failure::Pause>(act.failure))
-    return container->up && container->container.state == "paused";
+    return container->up && container->container().state == "paused";
   if (std::holds_alternative<failure::Stop>(act.failure)) return !container->up;
-  return container->details && in_place(container->details->limits, asked_of(act));
+  return container->details() && in_place(container->details()->limits, asked_of(act));
 }
 
 // It was undone; but should the engine do late what it was asked for, it is undone once more.
@@ -165,7 +165,7 @@ void ContainerActs::look_at_lasting(Act& act) {
   const auto* container = find(act.record);
   if (container == nullptr) return end_by_itself(act, store::Outcome::cut_short, "its container was removed");
   const bool is_limit = !failure::takes_down(act.failure);
-  if (is_in_place(act) || (is_limit && !container->details)) return;
+  if (is_in_place(act) || (is_limit && !container->details())) return;
   // What another act of ours has done halfway, or the engine does late, was nobody else.
   const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
     const Act& other = entry.second;
@@ -174,7 +174,8 @@ void ContainerActs::look_at_lasting(Act& act) {
   });
   if (is_limit && in_motion) return;
   // Its own limit where a lower one shall be: the engine was late with what we asked for before.
-  if (is_limit && in_place(container->details->limits, limited(former_from(act.record.former).limits, {act.failure}))) {
+  if (is_limit &&
+      in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure}))) {
     act.record.state = ActState::intended;
     return context_.wake();
   }
@@ -190,8 +191,8 @@ void ContainerActs::look_at_lasting(Act& act) {
 const CachedContainer* ContainerActs::successor(const Act& act) const {
   const Former former = former_from(act.record.former);
   for (const auto& [id, cached] : endpoint(act.record.endpoint)->containers()) {
-    if (!cached.up || !cached.details || schedule_name(cached.container) != act.record.target) continue;
-    if (id != act.record.container || cached.started_at != former.started_at) return &cached;
+    if (!cached.up || !cached.details() || schedule_name(cached.container()) != act.record.target) continue;
+    if (id != act.record.container || cached.started_at() != former.started_at) return &cached;
   }
   return nullptr;
 }
@@ -208,7 +209,7 @@ void ContainerActs::look_at_instant(Act& act) {
   if (act.record.done && !act.told) tell_start(act);
   if (is_down && !act.down_since) act.down_since = now;
   if (next != nullptr) {
-    const std::string& health = next->container.health;
+    const std::string& health = next->container().health;
     if (health.empty() || health == "healthy") {
       end_by_itself(act, store::Outcome::completed, words_of_return(act.record, act.failure, *next, act.started_by_us),
                     measured_return(act.record, *next, now));
@@ -216,10 +217,10 @@ void ContainerActs::look_at_instant(Act& act) {
     return;
   }
   if (is_down) {
-    const bool due = container != nullptr && container->details && now >= *act.down_since + time_of_docker;
-    const bool restarting = container != nullptr && container->container.state == "restarting";
+    const bool due = container != nullptr && container->details() && now >= *act.down_since + time_of_docker;
+    const bool restarting = container != nullptr && container->container().state == "restarting";
     if (due && !restarting && !stopped_ && std::holds_alternative<failure::Kill>(act.failure) &&
-        starts_again(former_from(act.record.former), container->details->exit_code)) {
+        starts_again(former_from(act.record.former), container->details()->exit_code)) {
       busy_[place_of(act.record)] = {act.record.policy};
       spawn(context_.timing.executor(), "starting a container again", start_again(act.record.id));
     }

@@ -67,18 +67,19 @@ asio::awaitable<void> ContainerActs::settle(Place place, std::vector<ActStep> st
 docker::Task<std::string> ContainerActs::refusal_of(DueAct due) {
   Endpoint& where = *endpoint(due.endpoint);
   const CachedContainer& target = where.containers().at(due.container);
-  const docker::ContainerDetails& details = *target.details;
-  if (std::holds_alternative<failure::Pause>(due.failure) && target.container.state == "paused") {
+  const docker::ContainerDetails& details = *target.details();
+  if (std::holds_alternative<failure::Pause>(due.failure) && target.container().state == "paused") {
     co_return std::string("it is paused already, by somebody else");
   }
   if (std::holds_alternative<failure::Stop>(due.failure) && details.auto_remove) {
     co_return std::string("it was started with --rm: once stopped it would be gone, and could not be started again");
   }
-  if (std::holds_alternative<failure::Stop>(due.failure) && !label_of(target.container, label::swarm_service).empty()) {
+  if (std::holds_alternative<failure::Stop>(due.failure) &&
+      !label_of(target.container(), label::swarm_service).empty()) {
     co_return std::string(
         "it is a task of a Swarm service, which would have another one in its place: use kill or pause");
   }
-  if (std::holds_alternative<failure::Stop>(due.failure) && target.container.network_mode.starts_with("container:")) {
+  if (std::holds_alternative<failure::Stop>(due.failure) && target.container().network_mode.starts_with("container:")) {
     co_return std::string("it is in another container's network, without which it could not be started again");
   }
   if (auto reason = no_less(details.limits, due.failure); !reason.empty()) co_return std::move(reason);
@@ -108,8 +109,8 @@ docker::Task<> ContainerActs::begin(DueAct due) {
     const auto refusal = co_await refusal_of(due);
     if (!refusal) co_return fail(refusal.error());
     if (!refusal->empty()) co_return fail(ErrorCode::conflict, *refusal);
-    const docker::ContainerDetails& details = *where.containers().at(due.container).details;
-    const std::string service = service_key({due.endpoint, where.containers().at(due.container).container, ""});
+    const docker::ContainerDetails& details = *where.containers().at(due.container).details();
+    const std::string service = service_key(*where.containers().at(due.container).observed());
     // What the engine did late is not what it was like before.
     const auto doubtful = std::ranges::find_if(acts_, [&](const auto& entry) {
       const Act& other = entry.second;
@@ -208,9 +209,9 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
   if (!seen && seen.error().code == ErrorCode::not_found) co_return Result<>();
   if (!seen) co_return answer ? seen : answer;
   const CachedContainer& now = where.containers().at(container);
-  bool back = is_limit && now.details && in_place(now.details->limits, limits);
-  if (std::holds_alternative<failure::Pause>(failure)) back = now.container.state != "paused";
-  if (std::holds_alternative<failure::Stop>(failure)) back = now.up || now.started_at != former.started_at;
+  bool back = is_limit && now.details() && in_place(now.details()->limits, limits);
+  if (std::holds_alternative<failure::Pause>(failure)) back = now.container().state != "paused";
+  if (std::holds_alternative<failure::Stop>(failure)) back = now.up || now.started_at() != former.started_at;
   if (back) co_return Result<>();
   co_return answer
       ? fail(ErrorCode::unavailable, "the engine says that it was undone, but the container shows nothing of it")
@@ -235,7 +236,8 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const bool complete = act->record.planned_end && now >= *act->record.planned_end;
   if (failure::is_instant(act->failure)) {
     const auto* same = find(act->record);
-    const bool survived = same != nullptr && same->up && same->started_at == former_from(act->record.former).started_at;
+    const bool survived =
+        same != nullptr && same->up && same->started_at() == former_from(act->record.former).started_at;
     (void)tell_end(*act, store::Outcome::completed,
                    survived ? words_of_survival(act->failure) : words_of_no_return(act->failure));
     co_return drop(id);
@@ -262,8 +264,9 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const auto record = tell_end(*act, complete ? store::Outcome::completed : store::Outcome::cut_short, "", measured);
   const std::string place = act->record.endpoint;
   const std::string target = act->record.container;
-  const bool is_ill = container != nullptr && !container->container.health.empty() &&
-                      (container->container.health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
+  const bool is_ill =
+      container != nullptr && !container->container().health.empty() &&
+      (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
   if (now < act->in_doubt_until && container != nullptr) {
     act->record.state = ActState::over;
     save(*act);
@@ -281,7 +284,7 @@ asio::awaitable<void> ContainerActs::start_again(std::uint64_t id) {
   Endpoint& where = *endpoint(record.endpoint);
   (void)co_await where.inspect(record.container);
   const auto* container = find(record);
-  if (container != nullptr && !container->up && container->container.state != "restarting") {
+  if (container != nullptr && !container->up && container->container().state != "restarting") {
     const auto started = co_await where.engine().start_container(record.container);
     (void)co_await where.inspect(record.container);
     Act* act = find(id);
@@ -302,7 +305,7 @@ asio::awaitable<void> ContainerActs::watch_health(std::string endpoint_name, std
     const auto& containers = endpoint(endpoint_name)->containers();
     const auto found = containers.find(container);
     if (found == containers.end() || !found->second.up) co_return;
-    if (found->second.container.health == "healthy") {
+    if (found->second.container().health == "healthy") {
       const auto down = measured_down(record.measured);
       co_return context_.journal.amend(std::move(record), measured_json(down, context_.clock.now() - since));
     }

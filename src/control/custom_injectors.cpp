@@ -35,16 +35,16 @@ CustomInjectors::Run* CustomInjectors::find(const std::string& id) {
 CustomInjectors::Run& CustomInjectors::known(const std::string& endpoint_name, const std::string& id) {
   if (auto* run = find(id)) return *run;
   const auto& containers = endpoint(endpoint_name).containers();
-  const docker::Container& container = containers.at(id).container;
+  const docker::Container& container = containers.at(id).container();
   Run run{endpoint_name, label_of(container, label::target), "", content_of(label_of(container, label::run)),
           fault_from(container)};
   const auto target = containers.find(run.target_id);
-  if (target != containers.end()) run.target_name = target->second.container.name;
+  if (target != containers.end()) run.target_name = target->second.container().name;
   return runs_.emplace(id, std::move(run)).first->second;
 }
 
 void CustomInjectors::observe(Observed& observed, const Endpoint& where, const CachedContainer& container) const {
-  ObservedCustom custom = custom_from(where.name(), container.container);
+  ObservedCustom custom = custom_from(where.name(), container.container());
   custom.running = container.up;
   if (const auto found = runs_.find(custom.id); found != runs_.end()) {
     const Run& run = found->second;
@@ -119,7 +119,7 @@ void CustomInjectors::start(const CustomAction& action) {
       action);
   const auto container = endpoint(where).containers().find(id);
   if (container == endpoint(where).containers().end()) return;
-  const CustomPlace place = place_of(where, container->second.container);
+  const CustomPlace place = place_of(where, container->second.container());
   if (busy_.contains(place)) return;
   if (std::holds_alternative<FollowCustom>(action)) {
     Run& run = known(where, id);
@@ -130,7 +130,7 @@ void CustomInjectors::start(const CustomAction& action) {
   }
   occupy(place, false);
   if (const auto* end = std::get_if<StopCustom>(&action)) {
-    log::info("{}: ending custom injector {}: {}", where, container->second.container.name, end->reason);
+    log::info("{}: ending custom injector {}: {}", where, container->second.container().name, end->reason);
     spawn(context_.timing.executor(), "ending a custom injector", stop(where, id));
   } else {
     spawn(context_.timing.executor(), "removing a custom injector", remove(where, id));
@@ -242,8 +242,8 @@ std::vector<ObservedCustom> CustomInjectors::all() const {
   Observed observed;
   for (const auto& where : context_.endpoints) {
     for (const auto& [id, cached] : where->containers()) {
-      const bool ours = label_of(cached.container, label::manager) == context_.manager_id;
-      if (ours && is_custom(cached.container)) observe(observed, *where, cached);
+      const bool ours = label_of(cached.container(), label::manager) == context_.manager_id;
+      if (ours && is_custom(cached.container())) observe(observed, *where, cached);
     }
   }
   return std::move(observed.customs);

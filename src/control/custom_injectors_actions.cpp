@@ -44,7 +44,7 @@ docker::Task<> CustomInjectors::try_create(CustomRun run) {
   const auto target = where.containers().find(run.target_id);
   const bool up = target != where.containers().end() && target->second.up;
   if (!up || stopped_ || context_.clock.now() >= run.until) co_return Result<>();
-  run.target_started = target->second.started_at;
+  run.target_started = target->second.started_at();
   co_return co_await run_container(where, std::move(run));
 }
 

@@ -127,7 +127,7 @@ TEST_F(CustomPlanTest, StopHaltAndRestartsEndIt) {
   desired.halted = true;
   EXPECT_THAT(actions(), ElementsAre("stop c: its window is over"));
   desired.halted = false;
-  observed.containers[0].started_at = "second";
+  observed.containers.edit(0).started_at = "second";
   EXPECT_THAT(actions(), ElementsAre("stop c: its target was restarted"));
   observed.containers.clear();
   EXPECT_THAT(actions(), ElementsAre("stop c: its window is over"));
@@ -188,11 +188,11 @@ TEST_F(CustomPlanTest, OnlyThosePickedTakePart) {
 }
 
 TEST_F(CustomPlanTest, ProtectionAndAllowedFailuresHoldForThemToo) {
-  observed.containers[0].container.labels["entropy.allow"] = "latency";
+  observed.containers.edit(0).container.labels["entropy.allow"] = "latency";
   EXPECT_THAT(actions(), IsEmpty());
-  observed.containers[0].container.labels["entropy.allow"] = "latency, clock-skew";
+  observed.containers.edit(0).container.labels["entropy.allow"] = "latency, clock-skew";
   EXPECT_THAT(actions(), ElementsAre("create db 0"));
-  observed.containers[0].container.labels["entropy.protect"] = "true";
+  observed.containers.edit(0).container.labels["entropy.protect"] = "true";
   EXPECT_THAT(actions(), IsEmpty());
 }
 

@@ -25,7 +25,22 @@ bool changes_container(const std::string& action) {
   return actions.contains(action) || action.starts_with("health_status");
 }
 
+ObservedContainers::Shared observe(const std::string& endpoint, docker::Container container, std::string started_at,
+                                   const docker::ContainerDetails* details) {
+  ObservedContainer observed{endpoint, std::move(container), std::move(started_at)};
+  if (details != nullptr) observed.health_output = details->health_output;
+  return std::make_shared<const ObservedContainer>(std::move(observed));
+}
+
 }  // namespace
+
+CachedContainer::CachedContainer(const std::string& endpoint, docker::Container container, std::string started_at,
+                                 std::shared_ptr<const docker::ContainerDetails> details)
+    : up(control::is_up(container.state)),
+      observed_(observe(endpoint, std::move(container), std::move(started_at), details.get())),
+      details_(std::move(details)),
+      is_of_ours_(control::is_of_ours(observed_->container)),
+      is_of_swarm_(!service_id(observed_->container).empty()) {}
 
 Endpoint::Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, const Clock& clock,
                    Handlers handlers)
@@ -159,10 +174,21 @@ void Endpoint::take_services(std::vector<docker::SwarmService> services) {
   }
   // A removed service's containers take their time to stop; it goes with the last of them.
   for (const auto& [id, cached] : containers_) {
-    const auto removed = services_.find(service_id(cached.container));
+    const auto removed = services_.find(service_id(cached.container()));
     if (removed != services_.end() && cached.up) fresh.insert(*removed);
   }
   services_ = std::move(fresh);
+}
+
+// Until it is looked at, what was known of it holds.
+CachedContainer Endpoint::cached_from(docker::Container listed) const {
+  const auto known = containers_.find(listed.id);
+  if (known == containers_.end()) return {name_, std::move(listed)};
+  if (known->second.container() != listed)
+    return {name_, std::move(listed), known->second.started_at(), known->second.details()};
+  CachedContainer same = known->second;
+  same.up = is_up(listed.state);
+  return same;
 }
 
 void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_t asked) {
@@ -170,27 +196,20 @@ void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_
   std::set<std::string> owners;
   for (auto& container : containers) {
     if (is_injector(container)) owners.insert(label_of(container, label::target));
-    const std::string id = container.id;
     if (watched_.contains(container.id)) dirty_.insert(container.id);
-    CachedContainer cached{std::move(container), "", false};
-    cached.up = is_up(cached.container.state);
-    fresh.emplace(id, std::move(cached));
+    const std::string id = container.id;
+    fresh.emplace(id, cached_from(std::move(container)));
   }
   // A start that was missed while the stream was down is found by looking: only owners of a namespace with an
   // injector in it can be mistaken.
   for (const auto& id : owners) {
-    if (fresh.contains(id) && fresh.at(id).up) dirty_.insert(id);
-  }
-  // Until they are looked at, what was known of them holds.
-  for (auto& [id, cached] : fresh) {
-    const auto known = containers_.find(id);
-    if (known == containers_.end()) continue;
-    cached.started_at = known->second.started_at;
-    cached.details = known->second.details;
+    const auto owner = fresh.find(id);
+    if (owner != fresh.end() && owner->second.up) dirty_.insert(id);
   }
   for (const auto& [id, moment] : heard_) {
     if (moment <= asked) continue;
-    if (const auto known = containers_.find(id); known != containers_.end()) fresh[id] = std::move(known->second);
+    if (const auto known = containers_.find(id); known != containers_.end())
+      fresh.insert_or_assign(id, std::move(known->second));
     dirty_.insert(id);
   }
   std::erase_if(heard_, [&](const auto& entry) { return entry.second <= asked && !fresh.contains(entry.first); });
@@ -220,12 +239,13 @@ docker::Task<> Endpoint::inspect(std::string id) {
   }
   const std::string service = service_id(details->container);
   if (!service.empty() && !services_.contains(service)) co_await list_services();
-  CachedContainer cached{std::move(details->container), details->started_at, false};
-  cached.up = is_up(cached.container.state);
-  cached.details = std::make_shared<const docker::ContainerDetails>(std::move(*details));
-  if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second.container);
-  note_change(cached.container);
-  containers_[id] = std::move(cached);
+  docker::Container container = std::move(details->container);
+  std::string started_at = details->started_at;
+  CachedContainer cached(name_, std::move(container), std::move(started_at),
+                         std::make_shared<const docker::ContainerDetails>(std::move(*details)));
+  if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second);
+  note_change(cached);
+  containers_.insert_or_assign(id, std::move(cached));
   heard_[id] = asked;
   co_return Result<>();
 }
@@ -250,16 +270,14 @@ asio::awaitable<void> Endpoint::remove_until_gone(std::string id, std::function<
   }
 }
 
-void Endpoint::note_change(const docker::Container& container) {
-  news_ = news_ || handlers_.concerns(*this, container);
-}
+void Endpoint::note_change(const CachedContainer& container) { news_ = news_ || handlers_.concerns(*this, container); }
 
 void Endpoint::tell_news() {
   if (std::exchange(news_, false)) handlers_.on_change();
 }
 
 void Endpoint::forget(const std::string& id) {
-  if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second.container);
+  if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second);
   containers_.erase(id);
   heard_[id] = ++moment_;
 }
@@ -307,17 +325,19 @@ void Endpoint::note_end(const docker::Event& event) {
     const auto found = event.attributes.find(key);
     return found == event.attributes.end() ? std::string() : found->second;
   };
-  EndedContainer ended;
-  if (const auto known = containers_.find(event.id); known != containers_.end()) {
-    ended.container = known->second.container;
-  } else {
-    ended.container.id = event.id;
-    ended.container.name = text("name");
-    ended.container.image = text("image");
-    ended.container.labels = event.attributes;
+  const auto known = containers_.find(event.id);
+  docker::Container told;
+  if (known == containers_.end()) {
+    told.id = event.id;
+    told.name = text("name");
+    told.image = text("image");
+    told.labels = event.attributes;
   }
-  note_change(ended.container);
-  if (is_of_ours(ended.container)) return;
+  const CachedContainer container =
+      known == containers_.end() ? CachedContainer(name_, std::move(told)) : known->second;
+  note_change(container);
+  if (container.is_of_ours()) return;
+  EndedContainer ended{container};
   ended.at = timing_.elapsed();
   ended.exit_code = static_cast<int>(parse_unsigned(text("exitCode")).value_or(0));
   ended.out_of_memory = event.action == "oom";

@@ -18,17 +18,33 @@
 
 namespace entropy::control {
 
-struct CachedContainer {
-  docker::Container container;
-  std::string started_at;  // empty until it was inspected
-  bool up = false;         // running or paused
+// A container and what is known of its latest start. It is never changed, but replaced: others hold it, too.
+class CachedContainer {
+ public:
+  CachedContainer(const std::string& endpoint, docker::Container container, std::string started_at = "",
+                  std::shared_ptr<const docker::ContainerDetails> details = {});
+
+  const docker::Container& container() const { return observed_->container; }
+  const std::string& started_at() const { return observed_->started_at; }  // empty until it was inspected
   // As it was inspected last, without what is above; none: not yet.
-  std::shared_ptr<const docker::ContainerDetails> details = {};
+  const std::shared_ptr<const docker::ContainerDetails>& details() const { return details_; }
+  // As plans see it, but for what its Swarm service adds.
+  const ObservedContainers::Shared& observed() const { return observed_; }
+  bool is_of_ours() const { return is_of_ours_; }
+  bool is_of_swarm() const { return is_of_swarm_; }
+
+  bool up = false;  // running or paused
+
+ private:
+  ObservedContainers::Shared observed_;
+  std::shared_ptr<const docker::ContainerDetails> details_;
+  bool is_of_ours_ = false;
+  bool is_of_swarm_ = false;
 };
 
 // A container that is none of ours and has ended, or in which something was killed for want of memory.
 struct EndedContainer {
-  docker::Container container;
+  CachedContainer container;
   Duration at{0};  // of the steady clock
   int exit_code = 0;
   bool out_of_memory = false;
@@ -40,7 +56,7 @@ class Endpoint {
  public:
   struct Handlers {
     std::function<void()> on_change;
-    std::function<bool(const Endpoint&, const docker::Container&)> concerns;
+    std::function<bool(const Endpoint&, const CachedContainer&)> concerns;
   };
   Endpoint(std::string name, std::unique_ptr<docker::Engine> engine, Timing& timing, const Clock& clock,
            Handlers handlers);
@@ -92,10 +108,11 @@ class Endpoint {
   boost::asio::awaitable<void> look_at_dirty();
   void on_event(const docker::Event& event);
   void note_end(const docker::Event& event);
-  void note_change(const docker::Container& container);
+  void note_change(const CachedContainer& container);
   void tell_news();
   void look_at(const std::string& id);
   docker::Task<> ask_info();
+  CachedContainer cached_from(docker::Container listed) const;
   void take_list(std::vector<docker::Container> containers, std::uint64_t asked);
   bool is_outdated(const std::string& id, std::uint64_t asked) const;
   void set_lost(std::string why);

@@ -39,8 +39,6 @@ bool is_of(const store::FaultRecord& record, const std::string& endpoint, const 
 
 }  // namespace
 
-const std::string& Journal::injector_of(const Key& key) { return std::get<5>(key); }
-
 struct Journal::Listener final : Subscription {
   Listener(Journal& journal, std::function<void(const Event&)> on_event)
       : journal_(journal),
@@ -126,7 +124,16 @@ std::unique_ptr<Subscription> Journal::subscribe(std::uint64_t after, std::funct
 }
 
 Journal::Key Journal::key_of(const Source& source, const program::Fault& fault) {
-  return {source.endpoint, fault.policy, fault.target, fault.failure, fault.window, source.injector};
+  return {source.injector, source.endpoint, fault.policy, fault.target, fault.failure, fault.window};
+}
+
+std::vector<Journal::Key> Journal::held_by(const std::string& injector) const {
+  std::vector<Key> keys;
+  for (auto it = open_.lower_bound({injector, "", "", "", "", 0}); it != open_.end(); ++it) {
+    if (std::get<0>(it->first) != injector) break;
+    keys.push_back(it->first);
+  }
+  return keys;
 }
 
 // A hit counts at once. A failure may still come to hold in the same window: that is known when the window is over,
@@ -156,7 +163,7 @@ void Journal::fault_event(std::string type, const store::FaultRecord& record, bo
 // What a former service left open and this injector still holds.
 bool Journal::claim(const Key& key, const program::Fault& fault) {
   const auto same = [&](const Open& entry) {
-    return is_of(entry.record, std::get<0>(key), fault) && entry.record.started == fault.started;
+    return is_of(entry.record, std::get<1>(key), fault) && entry.record.started == fault.started;
   };
   const auto found = std::ranges::find_if(unclaimed_, same);
   if (found == unclaimed_.end()) return false;
@@ -280,11 +287,8 @@ store::FaultRecord Journal::up_to_date(store::FaultRecord record) const {
   for (const auto& unsaved : unsaved_) {
     if (unsaved.id == record.id) return unsaved;
   }
-  const auto from = [&](std::uint64_t window) {
-    return open_.lower_bound({record.endpoint, record.policy, record.target, record.failure, window, ""});
-  };
-  for (auto it = from(record.window); it != from(record.window + 1); ++it) {
-    if (it->second.record.id == record.id) return it->second.record;
+  for (const auto& [key, entry] : open_) {
+    if (entry.record.id == record.id) return entry.record;
   }
   return record;
 }
@@ -348,11 +352,8 @@ void Journal::holds(const Source& source, const std::vector<program::Fault>& act
     open(source, fault, "");
     held.push_back(key_of(source, fault));
   }
-  std::vector<Key> over;
-  for (const auto& [key, entry] : open_) {
-    if (injector_of(key) == source.injector && std::ranges::find(held, key) == held.end()) over.push_back(key);
-  }
-  for (const auto& key : over) {
+  for (const auto& key : held_by(source.injector)) {
+    if (std::ranges::find(held, key) != held.end()) continue;
     const auto& planned_end = open_.at(key).record.planned_end;
     const bool complete = planned_end && clock_.now() >= *planned_end;
     close(key, complete ? *planned_end : clock_.now(), complete ? store::Outcome::completed : store::Outcome::cut_short,
@@ -361,11 +362,7 @@ void Journal::holds(const Source& source, const std::vector<program::Fault>& act
 }
 
 void Journal::gone(const std::string& injector, const std::string& why) {
-  std::vector<Key> over;
-  for (const auto& [key, entry] : open_) {
-    if (injector_of(key) == injector) over.push_back(key);
-  }
-  for (const auto& key : over) close(key, clock_.now(), store::Outcome::cut_short, why);
+  for (const auto& key : held_by(injector)) close(key, clock_.now(), store::Outcome::cut_short, why);
 }
 
 void Journal::close_unclaimed() {
@@ -407,7 +404,7 @@ Journal::Seen Journal::take_seen(const std::string& endpoint, const std::string&
 
 void Journal::forget_unless(const std::set<Target>& targets, Time before) {
   std::set<Target> open;
-  for (const auto& [key, entry] : open_) open.emplace(std::get<0>(key), std::get<1>(key), std::get<2>(key));
+  for (const auto& [key, entry] : open_) open.emplace(std::get<1>(key), std::get<2>(key), std::get<3>(key));
   std::erase_if(seen_, [&](const auto& entry) {
     return !targets.contains(entry.first) && !open.contains(entry.first) && entry.second.rbegin()->first < before;
   });

@@ -76,9 +76,9 @@ class Journal {
   void forget_policy(const std::string& policy);
 
  private:
-  // By endpoint, policy, target, failure, window, and the injector that holds it: two containers may be one target
-  // for a while, as tasks of one slot are in a rolling update.
-  using Key = std::tuple<std::string, std::string, std::string, std::string, std::uint64_t, std::string>;
+  // By the injector that holds it, endpoint, policy, target, failure and window: two containers may be one target for a
+  // while, as tasks of one slot are in a rolling update.
+  using Key = std::tuple<std::string, std::string, std::string, std::string, std::string, std::uint64_t>;
   struct Open {
     store::FaultRecord record;
     Time counted_until{};      // in the metrics
@@ -88,10 +88,10 @@ class Journal {
   };
   struct Listener;
 
-  static const std::string& injector_of(const Key& key);
   static Key key_of(const Source& source, const program::Fault& fault);
   void open(const Source& source, const program::Fault& fault, const std::string& kernel);
   bool claim(const Key& key, const program::Fault& fault);
+  std::vector<Key> held_by(const std::string& injector) const;
   void close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
              boost::json::object data = {});
   void finish(store::FaultRecord record, Time ended, store::Outcome outcome, const std::string& message,

@@ -6,9 +6,10 @@
 
 namespace entropy::control {
 
-std::string label_of(const docker::Container& container, std::string_view key) {
-  const auto found = container.labels.find(std::string(key));
-  return found == container.labels.end() ? "" : found->second;
+const std::string& label_of(const docker::Container& container, std::string_view key) {
+  static const std::string none;
+  const auto found = container.labels.find(key);
+  return found == container.labels.end() ? none : found->second;
 }
 
 bool is_injector(const docker::Container& container) { return label_of(container, label::injector) == "true"; }

@@ -31,7 +31,8 @@ inline constexpr std::string_view swarm_stack = "com.docker.stack.namespace";
 inline constexpr std::string_view swarm_task = "com.docker.swarm.task.name";
 }  // namespace label
 
-std::string label_of(const docker::Container& container, std::string_view key);
+// Empty where it has none.
+const std::string& label_of(const docker::Container& container, std::string_view key);
 
 bool is_injector(const docker::Container& container);
 // Injectors and examiners: never targets.

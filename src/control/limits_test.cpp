@@ -115,7 +115,7 @@ TEST_F(LimitsTest, AtMostAShareOfAServicesReplicas) {
   EXPECT_EQ(std::ranges::count_if(names, [](auto& name) { return name.contains("web"); }), 2);
   observed.containers.push_back(replica("lonely", 1));
   observed.containers.push_back(replica("", 1));  // of no service
-  observed.containers.back().container.labels.clear();
+  observed.containers.edit_last().container.labels.clear();
   observed.picks.clear();
   const Plan made = pass(1s);
   EXPECT_TRUE(inside(made, 1s).contains("all -1"));

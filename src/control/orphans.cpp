@@ -54,7 +54,7 @@ docker::Task<std::vector<OthersContainer>> look_at_others(Endpoint& where, std::
   constexpr std::size_t last_lines = 5;
   std::vector<docker::Container> found;
   for (const auto& [id, cached] : where.containers()) {
-    if (concerns(cached.container, manager_id)) found.push_back(cached.container);
+    if (concerns(cached.container(), manager_id)) found.push_back(cached.container());
   }
   std::vector<OthersContainer> others;
   for (const auto& container : found) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr Time now = Time(1'000'000s);
 
-docker::ContainerDetails container(std::string state, Duration age, std::map<std::string, std::string> labels = {}) {
+docker::ContainerDetails container(std::string state, Duration age, docker::Labels labels = {}) {
   docker::ContainerDetails details;
   details.container.state = std::move(state);
   details.container.labels = std::move(labels);

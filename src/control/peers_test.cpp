@@ -11,7 +11,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-ObservedContainer container(std::string name, std::string ip, std::map<std::string, std::string> labels = {}) {
+ObservedContainer container(std::string name, std::string ip, docker::Labels labels = {}) {
   ObservedContainer observed;
   observed.endpoint = "here";
   observed.container.id = name + "-id";
@@ -41,13 +41,13 @@ class PeersTest : public testing::Test {
                             container("db-1", "10.0.0.3", {{"service", "db"}}),
                             container("db-2", "10.0.0.4", {{"service", "db"}, {"com.docker.compose.service", "store"}}),
                             container("safe", "10.0.0.5", {{"service", "db"}, {"entropy.protect", "true"}})};
-    observed_.containers[1].container.networks.push_back({"back", "10.1.0.3", "fd00::3"});
+    observed_.containers.edit(1).container.networks.push_back({"back", "10.1.0.3", "fd00::3"});
   }
   std::vector<std::string> resolved(const std::string& text, std::size_t target = 0,
                                     const std::string& list = "peers") {
     const auto policy = policy_with({{list, text}});
     const Index index(observed_);
-    const auto all = PeerResolver(policy, index).for_target(observed_.containers.at(target));
+    const auto all = PeerResolver(policy, index).for_target(observed_.containers[target]);
     return all.contains(text) ? texts(all.at(text)) : std::vector<std::string>{"nothing"};
   }
   Observed observed_;
@@ -84,7 +84,7 @@ TEST_F(PeersTest, OtherEnginesAreOtherNetworksUnlessSwarmJoinsThem) {
   far.endpoint = "there";
   observed_.containers = {observed_.containers[0], far};
   EXPECT_THAT(resolved("service=db"), IsEmpty());
-  observed_.containers[0].container.labels["com.docker.swarm.task.id"] = "t2";
+  observed_.containers.edit(0).container.labels["com.docker.swarm.task.id"] = "t2";
   EXPECT_THAT(resolved("service=db"), ElementsAre("10.0.0.9"));
 }
 
@@ -98,7 +98,7 @@ TEST_F(PeersTest, NamesOfNoContainerAreToBeLookedUp) {
 }
 
 TEST_F(PeersTest, AVirtualAddressIsAPeerWhereAllOfItsTasksAre) {
-  const auto task = [](std::string name, std::string ip, std::map<std::string, std::string> labels) {
+  const auto task = [](std::string name, std::string ip, docker::Labels labels) {
     labels["com.docker.swarm.service.id"] = "s1";
     auto made = container(std::move(name), std::move(ip), std::move(labels));
     made.service_addresses = {*parse_prefix("10.0.1.2")};
@@ -108,7 +108,7 @@ TEST_F(PeersTest, AVirtualAddressIsAPeerWhereAllOfItsTasksAre) {
   observed_.containers.push_back(task("api.2", "10.0.1.4", {{"tier", "api"}, {"slot", "2"}}));
   EXPECT_THAT(resolved("tier=api"), ElementsAre("10.0.1.2", "10.0.1.3", "10.0.1.4"));
   EXPECT_THAT(resolved("slot=1"), ElementsAre("10.0.1.3")) << "the other task is not meant";
-  observed_.containers.back().container.labels["entropy.protect"] = "true";
+  observed_.containers.edit_last().container.labels["entropy.protect"] = "true";
   EXPECT_THAT(resolved("tier=api"), ElementsAre("10.0.1.3")) << "the protected one is behind it, too";
 }
 

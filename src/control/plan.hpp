@@ -15,6 +15,7 @@
 #include "control/act_plan.hpp"
 #include "control/custom_plan.hpp"
 #include "control/limits.hpp"
+#include "control/observed_containers.hpp"
 #include "control/picks.hpp"
 #include "control/views.hpp"
 #include "docker/engine.hpp"
@@ -36,15 +37,6 @@ struct Desired {
   std::vector<policy::Record> policies;
   bool halted = false;
   Rules rules;
-};
-
-// A container that is up (running or paused).
-struct ObservedContainer {
-  std::string endpoint;
-  docker::Container container;                 // its labels, and those of its Swarm service
-  std::string started_at;                      // tells one start of it from the next
-  std::vector<Prefix> service_addresses = {};  // the virtual ones of its Swarm service, as clients know it
-  std::string health_output = {};              // of its HEALTHCHECK, where it was looked at
 };
 
 // A container that has ended lately, or in which something was killed for want of memory.
@@ -72,7 +64,7 @@ struct ObservedInjector {
 };
 
 struct Observed {
-  std::vector<ObservedContainer> containers;
+  ObservedContainers containers;
   std::vector<ObservedInjector> injectors;                // this manager's alone
   std::map<std::string, std::string> lost;                // endpoints that can't be reached, and why
   std::map<std::string, std::string> failures;            // target id -> why its injector could not be made
@@ -83,7 +75,7 @@ struct Observed {
   CustomTroubles custom_troubles = {};
   std::vector<ObservedAct> acts = {};
   ActTroubles act_troubles = {};
-  std::vector<ObservedContainer> down = {};                  // with acts of ours, and not up
+  ObservedContainers down = {};                              // with acts of ours, and not up
   std::map<std::string, std::set<std::string>> absent = {};  // replicas of services that are not up, by service_key
   std::vector<ObservedEnd> ends = {};
   std::map<std::string, std::set<std::string>> others = {};  // ids of other services that have injectors there

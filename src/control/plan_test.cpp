@@ -27,7 +27,7 @@ policy::Record policy_for(std::string name, std::string_view selector) {
   return record;
 }
 
-ObservedContainer container(std::string id, std::map<std::string, std::string> labels) {
+ObservedContainer container(std::string id, docker::Labels labels) {
   ObservedContainer observed;
   observed.endpoint = here;
   observed.container.id = id;
@@ -105,7 +105,7 @@ TEST_F(PlanTest, AFailureForNobodyIsNotStartedAndSaysSo) {
   EXPECT_THAT(status().message, HasSubstr("nobody to disturb"));
   EXPECT_THAT(status().message, HasSubstr("service=wbe"));
   observed.containers.push_back(container("late", {{"service", "wbe"}}));
-  observed.containers.back().container.networks = {{"bridge", "10.0.0.9", ""}};
+  observed.containers.edit_last().container.networks = {{"bridge", "10.0.0.9", ""}};
   EXPECT_THAT(std::get<CreateInjector>(plan(desired, observed, now).actions.at(0)).entries, testing::SizeIs(1));
   EXPECT_EQ(status().phase, Phase::armed);
 }
@@ -160,7 +160,7 @@ TEST_F(PlanTest, AnUnneededInjectorIsEmptiedThenRemoved) {
 
 TEST_F(PlanTest, ARestartedTargetGetsANewInjector) {
   observed.injectors = {injector("i1", "db", entries_of(desired.policies[0], "db"))};
-  observed.containers[0].started_at = "second";
+  observed.containers.edit(0).started_at = "second";
   EXPECT_THAT(actions(), ElementsAre("create db", "remove i1: its target was restarted"));
 }
 
@@ -229,28 +229,28 @@ TEST_F(PlanTest, ALostEngineIsLeftAloneAndSaid) {
 }
 
 TEST_F(PlanTest, RulesKeepContainersOut) {
-  observed.containers[0].container.network_mode = "host";
+  observed.containers.edit(0).container.network_mode = "host";
   EXPECT_THAT(actions(), IsEmpty());
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("host's network"));
   EXPECT_EQ(status().phase, Phase::waiting);
 
-  observed.containers[0].container.network_mode = "default";
-  observed.containers[0].container.labels["entropy.protect"] = "true";
+  observed.containers.edit(0).container.network_mode = "default";
+  observed.containers.edit(0).container.labels["entropy.protect"] = "true";
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("protected"));
 
-  observed.containers[0].container.labels.erase("entropy.protect");
+  observed.containers.edit(0).container.labels.erase("entropy.protect");
   desired.rules.require_opt_in = true;
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("entropy.enable=true"));
-  observed.containers[0].container.labels["entropy.enable"] = "true";
+  observed.containers.edit(0).container.labels["entropy.enable"] = "true";
   EXPECT_THAT(actions(), ElementsAre("create db"));
 
   desired.rules.scope = *policy::Selector::parse("team=a");
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("scope"));
   desired.rules.scope.reset();
 
-  observed.containers[0].container.labels["entropy.allow"] = "loss, partition";
+  observed.containers.edit(0).container.labels["entropy.allow"] = "loss, partition";
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("does not allow latency"));
-  observed.containers[0].container.labels["entropy.allow"] = "delay";
+  observed.containers.edit(0).container.labels["entropy.allow"] = "delay";
   EXPECT_THAT(actions(), ElementsAre("create db"));
 
   desired.rules.own_container = "db";

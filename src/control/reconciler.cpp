@@ -76,7 +76,16 @@ asio::awaitable<void> Reconciler::run() {
     Duration wait = until_next_pass(clock_.now());
     if (!unclaimed_closed) wait = std::min(wait, answer_time);
     co_await work_.wait(wait);
+    if (const auto pause = breath(); pause >= 1ms) co_await timing_.sleep(pause);
   }
+}
+
+// A pass takes about 1 us a container. Where there are very many, what comes in quick succession, as when an engine
+// restarts, is answered by one pass, and passes take a third of a core at most.
+Duration Reconciler::breath() const {
+  std::size_t containers = 0;
+  for (const auto& each : endpoints_) containers += each->containers().size();
+  return 2us * static_cast<std::int64_t>(containers);
 }
 
 void Reconciler::pass() {
@@ -176,7 +185,7 @@ void Reconciler::notice_silence(Time now) {
   for (auto& [id, runtime] : runtimes_) {
     const auto& known = endpoint(runtime.endpoint)->containers();
     const auto container = known.find(id);
-    const bool frozen = container != known.end() && container->second.container.state == "paused";
+    const bool frozen = container != known.end() && container->second.container().state == "paused";
     if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
     if (!frozen && now < runtime.quiet_since() + silence_limit()) continue;
     runtime.silent = true;
@@ -275,7 +284,7 @@ void Reconciler::start_action(const Action& action) {
     spawn(executor_, "creating an injector", create(*make));
   } else if (const auto* join = std::get_if<AttachInjector>(&action)) {
     const Endpoint* where = endpoint(join->endpoint);
-    const std::string target = label_of(where->containers().at(join->id).container, label::target);
+    const std::string target = label_of(where->containers().at(join->id).container(), label::target);
     if (!busy_.emplace(target, Busy{Busy::Doing::attaching}).second) return;
     spawn(executor_, "attaching to an injector", attach(*join));
   } else if (const auto* gone = std::get_if<RemoveInjector>(&action)) {
@@ -339,7 +348,7 @@ std::vector<InjectorView> Reconciler::injectors() const {
   for (auto& view : views) {
     const auto& containers = endpoint(view.endpoint)->containers();
     const auto target = containers.find(view.target_id);
-    if (target != containers.end()) view.target_name = target->second.container.name;
+    if (target != containers.end()) view.target_name = target->second.container().name;
   }
   return views;
 }

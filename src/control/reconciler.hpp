@@ -105,6 +105,7 @@ class Reconciler {
   };
 
   void pass();
+  Duration breath() const;
   void note_needs(const Plan& plan, Time now);
   void drop_dead_injectors();
   void notice_silence(Time now);
@@ -112,8 +113,8 @@ class Reconciler {
   void notice_jump(Time now);
   void forget_what_is_gone(Time now);
   void tell_notes();
-  bool concerns(const Endpoint& where, const docker::Container& container) const;
-  ObservedContainer observe_container(const Endpoint& endpoint, const CachedContainer& cached) const;
+  bool concerns(const Endpoint& where, const CachedContainer& container) const;
+  ObservedContainers::Shared with_service(const CachedContainer& cached) const;
   Time lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
   void account_windows(const Index& index, const Plan& plan, Time now);

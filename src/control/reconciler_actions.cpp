@@ -40,7 +40,7 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
   if (!inspected) co_return fail(inspected.error());
   const auto target = where.containers().find(action.target_id);
   if (stopped_ || target == where.containers().end() || !target->second.up) co_return Result<>();
-  action.target_started = target->second.started_at;
+  action.target_started = target->second.started_at();
   const auto image = co_await ensure_image(where);
   if (!image) co_return fail(image.error());
   auto entries = action.entries;
@@ -140,7 +140,7 @@ docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
 
 asio::awaitable<void> Reconciler::attach(AttachInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
-  const std::string target_id = label_of(where.containers().at(action.id).container, label::target);
+  const std::string target_id = label_of(where.containers().at(action.id).container(), label::target);
   runtimes_[action.id].endpoint = action.endpoint;
   runtimes_[action.id].target_id = target_id;
   const auto attached = co_await attach_link(where, action.id);
@@ -232,7 +232,7 @@ void Reconciler::injector_event(std::string type, const std::string& endpoint_na
   event.data["injector"] = id;
   if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
     if (const auto target = known.find(found->second.target_id); target != known.end()) {
-      event.target = target->second.container.name;
+      event.target = target->second.container().name;
     }
   }
   if (!message.empty()) event.data["message"] = std::move(message);

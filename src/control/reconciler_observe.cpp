@@ -34,31 +34,31 @@ Observed Reconciler::observe() const {
     if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
     if (endpoint->skew()) observed.skews[endpoint->name()] = *endpoint->skew();
     for (const auto& ended : endpoint->ended()) {
-      observed.ends.push_back({observe_container(*endpoint, {ended.container, ""}),
-                               now - (timing_.elapsed() - ended.at), ended.exit_code, ended.out_of_memory});
+      observed.ends.push_back(
+          {*with_service(ended.container), now - (timing_.elapsed() - ended.at), ended.exit_code, ended.out_of_memory});
     }
     for (const auto& [id, cached] : endpoint->containers()) {
-      if (!is_injector(cached.container)) {
-        if (is_of_ours(cached.container)) continue;
+      if (!cached.is_of_ours()) {
         if (cached.up) {
-          observed.containers.push_back(observe_container(*endpoint, cached));
+          observed.containers.push_back(with_service(cached));
         } else {
           observe_down(observed, *endpoint, cached);
         }
         continue;
       }
-      const std::string manager = label_of(cached.container, label::manager);
+      if (!is_injector(cached.container())) continue;
+      const std::string manager = label_of(cached.container(), label::manager);
       if (manager != options_.manager_id) {
         observed.others[endpoint->name()].insert(manager);
         continue;
       }
-      if (control::is_custom(cached.container)) {
+      if (control::is_custom(cached.container())) {
         customs_.observe(observed, *endpoint, cached);
         continue;
       }
-      ObservedInjector injector = injector_from(endpoint->name(), cached.container);
+      ObservedInjector injector = injector_from(endpoint->name(), cached.container());
       injector.running = cached.up;
-      injector.created = !cached.up && cached.container.state == "created";
+      injector.created = !cached.up && cached.container().state == "created";
       if (const auto found = runtimes_.find(id); found != runtimes_.end()) found->second.show(injector, now);
       observed.injectors.push_back(std::move(injector));
     }
@@ -73,33 +73,34 @@ Observed Reconciler::observe() const {
 }
 
 void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const {
-  const bool is_replica = !label_of(cached.container, label::swarm_service).empty() ||
-                          !label_of(cached.container, label::compose_service).empty();
-  const bool has_acts = acts_.concerns(endpoint.name(), cached.container.id);
+  const bool is_replica = !label_of(cached.container(), label::swarm_service).empty() ||
+                          !label_of(cached.container(), label::compose_service).empty();
+  const bool has_acts = acts_.concerns(endpoint.name(), cached.container().id);
   if (!is_replica && !has_acts) return;
-  ObservedContainer container = observe_container(endpoint, cached);
-  if (const auto service = service_key(container); !service.empty()) {
-    observed.absent[service].insert(schedule_name(container.container));
+  auto container = with_service(cached);
+  if (const auto service = service_key(*container); !service.empty()) {
+    observed.absent[service].insert(schedule_name(container->container));
   }
   if (has_acts) observed.down.push_back(std::move(container));
 }
 
 // Whether a plan could be another one with this container, or without. What no policy has in view costs no look at all
 // the others.
-bool Reconciler::concerns(const Endpoint& where, const docker::Container& container) const {
-  if (is_of_ours(container) || container.network_mode.starts_with("container:")) return true;
+bool Reconciler::concerns(const Endpoint& where, const CachedContainer& cached) const {
+  const docker::Container& container = cached.container();
+  if (cached.is_of_ours() || container.network_mode.starts_with("container:")) return true;
   if (joined_.contains(container.id) || joined_.contains(container.name)) return true;
   if (desired_.rules.limits.max_share) return true;  // it may be a replica
   if (acts_.concerns(where.name(), container.id)) return true;
-  const ObservedContainer observed = observe_container(where, {container, ""});
+  const auto observed = with_service(cached);
   return std::ranges::any_of(desired_.policies,
-                             [&](const auto& record) { return has_in_view(record.policy, observed); });
+                             [&](const auto& record) { return has_in_view(record.policy, *observed); });
 }
 
 // Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
-ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const CachedContainer& cached) const {
-  ObservedContainer observed{endpoint.name(), cached.container, cached.started_at};
-  if (cached.details) observed.health_output = cached.details->health_output;
+ObservedContainers::Shared Reconciler::with_service(const CachedContainer& cached) const {
+  if (!cached.is_of_swarm()) return cached.observed();
+  ObservedContainer observed = *cached.observed();
   for (const bool lost : {false, true}) {
     for (const auto& each : endpoints_) {
       if (each->lost().has_value() != lost) continue;
@@ -109,7 +110,7 @@ ObservedContainer Reconciler::observe_container(const Endpoint& endpoint, const 
       }
     }
   }
-  return observed;
+  return std::make_shared<const ObservedContainer>(std::move(observed));
 }
 
 }  // namespace entropy::control

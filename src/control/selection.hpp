@@ -1,6 +1,7 @@
 // Whom selectors select, for many selectors over the same containers.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -14,20 +15,20 @@ namespace entropy::control {
 // container is compared only with a selector that has nothing but globs and negations. Refers to what it is made of.
 class Selection {
  public:
-  Selection(const std::vector<ObservedContainer>& containers, const std::vector<policy::Record>& policies);
+  Selection(const ObservedContainers& containers, const std::vector<policy::Record>& policies);
 
   // In the order in which they were observed. Of one of the policies' selectors.
   std::vector<const ObservedContainer*> of(const policy::Selector& selector) const;
 
  private:
-  using Found = std::vector<const ObservedContainer*>;
-  using Table = std::unordered_map<std::string_view, Found>;  // by value
+  using Places = std::vector<std::uint32_t>;                   // in the list of what was observed
+  using Table = std::unordered_map<std::string_view, Places>;  // by value
 
-  void add_labels(const ObservedContainer& container);
-  void add_attributes(const ObservedContainer& container);
-  Found candidates(const policy::Requirement& exact) const;
+  void add_labels(std::uint32_t place);
+  void add_attributes(std::uint32_t place);
+  Places candidates(const policy::Requirement& exact) const;
 
-  const std::vector<ObservedContainer>& containers_;
+  const ObservedContainers& containers_;
   std::map<std::string_view, Table> labels_;  // by the key, as in the selectors
   std::map<policy::Attribute, Table> attributes_;
 };

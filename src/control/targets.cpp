@@ -11,20 +11,15 @@ namespace entropy::control {
 
 namespace {
 
-// Strings, because labels are looked up by them, for every container. Compose, then Swarm.
-using Keys = std::array<std::string, 2>;
-const Keys service_labels = {std::string(label::compose_service), std::string(label::swarm_service)};
-const Keys project_labels = {std::string(label::compose_project), std::string(label::swarm_stack)};
-
-const std::string* find_label(const docker::Container& container, const std::string& key) {
-  const auto found = container.labels.find(key);
-  return found == container.labels.end() ? nullptr : &found->second;
-}
+// Compose, then Swarm.
+using Keys = std::array<std::string_view, 2>;
+constexpr Keys service_labels = {label::compose_service, label::swarm_service};
+constexpr Keys project_labels = {label::compose_project, label::swarm_stack};
 
 bool any_label(const docker::Container& container, const Keys& keys, const policy::Subject::Take& take) {
-  return std::ranges::any_of(keys, [&](const std::string& key) {
-    const std::string* value = find_label(container, key);
-    return value != nullptr && !value->empty() && take(*value);
+  return std::ranges::any_of(keys, [&](std::string_view key) {
+    const std::string& value = label_of(container, key);
+    return !value.empty() && take(value);
   });
 }
 
@@ -37,7 +32,8 @@ std::string first_label(const docker::Container& container, const Keys& keys) {
 }  // namespace
 
 const std::string* ContainerSubject::label(const std::string& key) const {
-  return find_label(container_.container, key);
+  const auto found = container_.container.labels.find(key);
+  return found == container_.container.labels.end() ? nullptr : &found->second;
 }
 
 bool ContainerSubject::any(policy::Attribute attribute, const Take& take) const {
@@ -74,14 +70,14 @@ TargetState target_state(const ObservedContainer& observed) {
 
 std::string schedule_name(const docker::Container& container) {
   // "service.slot.taskid", or "service.nodeid.taskid" for a global service: the last part is new for every task.
-  const std::string task = label_of(container, label::swarm_task);
+  const std::string& task = label_of(container, label::swarm_task);
   const auto last_dot = task.rfind('.');
   return last_dot == std::string::npos || last_dot == 0 ? container.name : task.substr(0, last_dot);
 }
 
 std::optional<std::string> forbidden_failure(const docker::Container& container,
                                              const std::vector<std::string>& failures) {
-  const auto found = container.labels.find(std::string(label::allow));
+  const auto found = container.labels.find(label::allow);
   if (found == container.labels.end()) return std::nullopt;
   const auto allowed = failure::names_in(found->second);
   for (const auto& name : failures) {

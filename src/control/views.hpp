@@ -50,9 +50,9 @@ struct TargetState {
   std::string reason;  // why it is not matched, or not served
   // Of one policy in detail: active, armed, starting, held-back, degraded, idle, spared; else empty.
   std::string state = {};
-  std::map<std::string, std::string> labels = {};  // where all containers are listed
-  std::string service = {};                        // of Compose or Swarm; empty: of none
-  std::string project = {};                        // the Compose project or Swarm stack; empty: none
+  std::map<std::string, std::string, std::less<>> labels = {};  // where all containers are listed
+  std::string service = {};                                     // of Compose or Swarm; empty: of none
+  std::string project = {};                                     // the Compose project or Swarm stack; empty: none
   // Why the service's limits keep the window that holds now from it; empty: they don't.
   std::string held_back = {};
   // Of one policy in detail: what is done to its packets now, by all policies; a line for each class of traffic.

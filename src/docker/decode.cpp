@@ -55,8 +55,8 @@ class Fields {
     return Fields(value == nullptr ? null : *value, key_path(key), *error_);
   }
 
-  std::map<std::string, std::string> texts() const {
-    std::map<std::string, std::string> out;
+  Labels texts() const {
+    Labels out;
     for (const auto& [key, value] : *object_) out[std::string(key)] = text(key);
     return out;
   }

@@ -26,6 +26,8 @@ namespace asio = boost::asio;
 template <class T = void>
 using Task = asio::awaitable<Result<T>>;
 
+using Labels = std::map<std::string, std::string, std::less<>>;
+
 struct Network {
   std::string name;
   std::string ip;   // IPv4, empty if none
@@ -41,7 +43,7 @@ struct Container {
   std::string state;         // created, running, paused, restarting, removing, exited, dead
   std::string health;        // of its HEALTHCHECK: starting, healthy, unhealthy; empty: it has none
   std::string network_mode;  // default, bridge, host, none, container:<id>, or a network's name
-  std::map<std::string, std::string> labels;
+  Labels labels;
   std::vector<Network> networks;
   bool operator==(const Container&) const = default;
 };
@@ -90,7 +92,7 @@ struct ContainerSpec {
   std::string image;  // reference or id
   std::vector<std::string> command;
   std::vector<std::string> environment;  // "KEY=value"
-  std::map<std::string, std::string> labels;
+  Labels labels;
   std::string network_mode;
   std::vector<std::string> cap_drop;
   std::vector<std::string> cap_add;
@@ -108,14 +110,14 @@ struct ContainerSpec {
 // An image that the engine has.
 struct ImageDetails {
   std::vector<std::string> tags;  // "name:tag"; empty where it has none
-  std::map<std::string, std::string> labels;
+  Labels labels;
 };
 
 // One row of GET /services. The containers of its tasks have its id as their label com.docker.swarm.service.id.
 struct SwarmService {
   std::string id;
   std::string name;
-  std::map<std::string, std::string> labels;  // of the service itself, which its containers do not show
+  Labels labels;                              // of the service itself, which its containers do not show
   std::vector<std::string> virtual_ips = {};  // "10.0.1.2/24", one for each of its networks; none with DNS round robin
   bool operator==(const SwarmService&) const = default;
 };
@@ -145,7 +147,7 @@ struct Event {
   std::string type;    // container, network, service, node, ...; the last two come from Swarm managers alone
   std::string action;  // start, die, destroy, rename, pause, connect, ...
   std::string id;      // of the actor: for networks the container is in attributes["container"]
-  std::map<std::string, std::string> attributes;
+  Labels attributes;
   Time time;
 };
 

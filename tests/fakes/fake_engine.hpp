@@ -28,6 +28,7 @@ struct FakeContainer {
   int starts = 0;
   std::vector<program::Command> commands;  // that reached an injector
   std::deque<std::string> output;          // not read yet
+  std::string last_state;                  // as it was reported
   std::shared_ptr<control::Signal> readable;
   bool attached = false;
   bool answers = true;
@@ -43,7 +44,7 @@ class FakeEngine final : public docker::Engine {
   explicit FakeEngine(asio::any_io_executor executor) : executor_(executor), timing_(executor), events_end_(timing_) {}
 
   // What a test does to it.
-  std::string run_container(std::string name, std::map<std::string, std::string> labels) {
+  std::string run_container(std::string name, docker::Labels labels) {
     docker::ContainerSpec spec;
     spec.name = std::move(name);
     spec.labels = std::move(labels);
@@ -382,10 +383,11 @@ class FakeEngine final : public docker::Engine {
       const auto command = program::decode(line);
       if (command) it.commands.push_back(*command);
     }
-    answer(it);
+    const bool is_lease = !it.commands.empty() && std::holds_alternative<program::Lease>(it.commands.back());
+    answer(it, is_lease);
   }
-  // As the injector does after every program: everything that shall hold now, holds.
-  void answer(FakeContainer& it) {
+  // As the injector does after every program: everything that shall hold now, holds. A lease is no news.
+  void answer(FakeContainer& it, bool is_lease = false) {
     if (it.container.state != "running" || !it.attached || !injectors_answer) return;
     const program::Program* newest = nullptr;
     bool paused = false;
@@ -415,7 +417,9 @@ class FakeEngine final : public docker::Engine {
       }
     }
     state.clean = state.active.empty();
-    it.output.push_back(program::to_json_line(state) + "\n");
+    std::string line = program::to_json_line(state);
+    const bool is_known = std::exchange(it.last_state, line) == line;
+    it.output.push_back((is_lease && is_known ? program::to_json_line(program::Alive{}) : line) + "\n");
     if (it.readable) it.readable->notify();
   }
 

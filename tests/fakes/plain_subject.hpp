@@ -13,7 +13,7 @@ namespace entropy::fakes {
 struct PlainSubject final : policy::Subject {
   using Attributes = std::vector<std::pair<policy::Attribute, std::string>>;
 
-  PlainSubject(std::map<std::string, std::string> its_labels, Attributes its_attributes)
+  PlainSubject(std::map<std::string, std::string, std::less<>> its_labels, Attributes its_attributes)
       : labels(std::move(its_labels)), attributes(std::move(its_attributes)) {}
 
   const std::string* label(const std::string& key) const override {
@@ -25,7 +25,7 @@ struct PlainSubject final : policy::Subject {
                                [&](const auto& each) { return each.first == attribute && take(each.second); });
   }
 
-  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string, std::less<>> labels;
   Attributes attributes;
 };
 
