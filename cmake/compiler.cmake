@@ -49,10 +49,11 @@ endfunction()
 # All test programs, without the programs that they do not need.
 add_custom_target(entropy_tests)
 
-# entropy_test(name [BOOST] SOURCES... DEPENDS libs... LABELS labels...): one GoogleTest program, known to ctest as <name>.
+# entropy_test(name [BOOST] SOURCES... DEPENDS libs... LABELS labels... [SHARDS n]): one GoogleTest program, known to ctest
+# as <name>; with SHARDS as n tests, each of a share of its cases, which may run beside each other (ctest -j).
 # Its own sources are compiled without optimization, in half the time; what it tests is as it is shipped.
 function(entropy_test name)
-  cmake_parse_arguments(ARG "BOOST" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "BOOST" "SHARDS" "SOURCES;DEPENDS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_options(${name} PRIVATE -O0)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
@@ -62,8 +63,19 @@ function(entropy_test name)
     target_precompile_headers(${name} REUSE_FROM entropy_test_pch)
   endif()
   add_dependencies(entropy_tests ${name})
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
+  endif()
+  foreach(shard RANGE 1 ${ARG_SHARDS})
+    set(test ${name})
+    if(ARG_SHARDS GREATER 1)
+      set(test ${name}_${shard})
+    endif()
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${test} COMMAND ${name})
+    set_tests_properties(${test} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}"
+                         ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()
 
 # Logging: the shared fmt and spdlog of Debian.

@@ -34,10 +34,27 @@ bool same_elements(const Set& a, const Set& b) {
   return std::ranges::is_permutation(a.elements, b.elements) && a.timeout == b.timeout;
 }
 
+// A busy machine lets one of the sets of the living fade before its turn: what is in the other is alive all the same.
+bool same_living(const Table& kernel, const Table& wanted) {
+  std::vector<nft::Element> living;
+  const Set* asked = nullptr;
+  for (const auto name : alive_sets) {
+    asked = find_set(&wanted, name);
+    const Set* has = find_set(&kernel, name);
+    if (asked == nullptr || has == nullptr || asked->timeout != has->timeout) return asked == has;
+    for (const auto& element : has->elements) {
+      if (std::ranges::find(living, element) == living.end()) living.push_back(element);
+    }
+  }
+  return std::ranges::is_permutation(living, asked->elements);
+}
+
 std::optional<std::string> table_difference(const Table* kernel, const Table& wanted) {
   const std::string_view family = nft::to_string(wanted.family);
   if (kernel == nullptr) return concat("there is no table ", family, " ", wanted.name);
+  if (!same_living(*kernel, wanted)) return concat("the sets of the living of ", family, " differ");
   for (const auto& set : wanted.sets) {
+    if (set.fades()) continue;
     const Set* has = find_set(kernel, set.name);
     if (has == nullptr || !same_elements(*has, set)) return concat("set ", set.name, " of ", family, " differs");
   }
