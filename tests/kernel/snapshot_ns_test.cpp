@@ -24,9 +24,8 @@ TEST(SnapshotTest, SeesWhatOthersHaveDone) {
     return lines;
   };
   // The kernel gives an interface its own address some time after it is up.
-  ASSERT_TRUE(wait_until(std::chrono::seconds(5), [&] {
-    return ::testing::Value(look(), Contains(StartsWith("address fe80:")));
-  }));
+  ASSERT_TRUE(wait_until(std::chrono::seconds(5),
+                         [&] { return ::testing::Value(look(), Contains(StartsWith("address fe80:"))); }));
   const auto before = look();
   EXPECT_THAT(before, Contains(StartsWith("link eth0 mtu 1500 up")));
   EXPECT_EQ(look(), before);
