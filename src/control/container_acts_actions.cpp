@@ -202,6 +202,11 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
     limits = rest.empty() ? restored(former.limits, failure) : limited(former.limits, rest);
   }
   Result<> answer;
+  // The start that it had when it was stopped: somebody may have restarted it just before.
+  if (find(act.record) == nullptr || find(act.record)->started_at.empty()) answer = co_await where.inspect(container);
+  if (!answer && answer.error().code == ErrorCode::not_found) co_return Result<>();
+  if (!answer) co_return answer;
+  const std::string start_before = where.containers().at(container).started_at;
   if (std::holds_alternative<failure::Pause>(failure)) answer = co_await where.engine().unpause_container(container);
   if (std::holds_alternative<failure::Stop>(failure)) answer = co_await where.engine().start_container(container);
   if (is_limit) answer = co_await where.engine().update_container(container, limits);
@@ -211,7 +216,7 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
   const CachedContainer& now = where.containers().at(container);
   bool back = is_limit && now.details && in_place(now.details->limits, limits);
   if (std::holds_alternative<failure::Pause>(failure)) back = now.container.state != "paused";
-  if (std::holds_alternative<failure::Stop>(failure)) back = now.up || now.started_at != former.started_at;
+  if (std::holds_alternative<failure::Stop>(failure)) back = now.up || now.started_at != start_before;
   if (back) co_return Result<>();
   co_return answer
       ? fail(ErrorCode::unavailable, "the engine says that it was undone, but the container shows nothing of it")

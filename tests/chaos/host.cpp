@@ -298,8 +298,7 @@ void Host::cut_all() {
     if (const auto channel = weak.lock()) cut(channel);
   }
   for (const auto& each : std::exchange(subscriptions_, {})) {
-    each->ended = true;
-    each->on_end();
+    if (!std::exchange(each->ended, true)) each->on_end();
   }
 }
 
