@@ -66,8 +66,11 @@ Result<> ContainerActs::recall() {
     if (!failure) return fail(context(concat("a stored act on ", record.name, " is damaged"), failure.error()));
     Act& act = acts_.emplace(record.id, Act{record, std::move(*failure)}).first->second;
     if (record.state == ActState::held && record.done) tell_start(act);
-    if (record.state == ActState::intended) act.in_doubt_until = context_.clock.now() + longest_way;
-    if (record.state == ActState::over && record.done) act.in_doubt_until = *record.done;
+    const Duration elapsed = context_.timing.elapsed();
+    if (record.state == ActState::intended) act.in_doubt_until = elapsed + longest_way;
+    // The clock may have been set since.
+    if (record.state == ActState::over && record.done)
+      act.in_doubt_until = elapsed + std::min<Duration>(*record.done - context_.clock.now(), longest_way);
   }
   return {};
 }
@@ -106,9 +109,17 @@ std::vector<const ContainerActs::Act*> ContainerActs::sharing(const Act& act) co
   return others;
 }
 
+std::vector<failure::ContainerFailure> ContainerActs::held_beside(const Act& act) const {
+  std::vector<failure::ContainerFailure> failures;
+  for (const auto* other : sharing(act)) {
+    if (other->record.state == ActState::held) failures.push_back(other->failure);
+  }
+  return failures;
+}
+
 docker::Limits ContainerActs::asked_of(const Act& act) const {
-  std::vector<failure::ContainerFailure> failures = {act.failure};
-  for (const auto* other : sharing(act)) failures.push_back(other->failure);
+  auto failures = held_beside(act);
+  failures.push_back(act.failure);
   return limited(former_from(act.record.former).limits, failures);
 }
 
@@ -124,7 +135,7 @@ bool ContainerActs::is_in_place(const Act& act) const {
 // It was undone; but should the engine do late what it was asked for, it is undone once more.
 bool ContainerActs::is_kept_in_doubt(const Act& act) const {
   const bool over = act.record.state == ActState::over && !failure::is_instant(act.failure);
-  if (!over || context_.clock.now() >= act.in_doubt_until) return false;
+  if (!over || !is_in_doubt(act)) return false;
   const auto* container = find(act.record);
   return container != nullptr && (!is_in_place(act) || !sharing(act).empty());
 }
@@ -160,31 +171,37 @@ void ContainerActs::look_at(Act& act) {
   }
 }
 
-// What somebody else has undone is not done again.
 void ContainerActs::look_at_lasting(Act& act) {
+  if (!seems_undone(act)) return;
+  busy_[place_of(act.record)] = {act.record.policy};
+  spawn(context_.timing.executor(), "looking at a container", verify_undone(act.record.id));
+}
+
+bool ContainerActs::seems_undone(Act& act) {
+  if (is_in_place(act)) return false;
   const auto* container = find(act.record);
-  if (container == nullptr) return end_by_itself(act, store::Outcome::cut_short, "its container was removed");
-  const bool is_limit = !failure::takes_down(act.failure);
-  if (is_in_place(act) || (is_limit && !container->details())) return;
+  if (container == nullptr || failure::takes_down(act.failure)) return true;
+  if (!container->details()) return false;
   // What another act of ours has done halfway, or the engine does late, was nobody else.
   const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
     const Act& other = entry.second;
     return place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index() &&
-           (other.record.state == ActState::intended || context_.clock.now() < other.in_doubt_until);
+           (other.record.state == ActState::intended || is_in_doubt(other));
   });
-  if (is_limit && in_motion) return;
+  if (in_motion) return false;
   // Its own limit where a lower one shall be: the engine was late with what we asked for before.
-  if (is_limit &&
-      in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure}))) {
-    act.record.state = ActState::intended;
-    return context_.wake();
-  }
-  std::string message = "somebody has changed its limits meanwhile";
-  if (std::holds_alternative<failure::Stop>(act.failure)) message = "somebody has started it meanwhile";
-  if (std::holds_alternative<failure::Pause>(act.failure)) {
-    message = container->up ? "somebody has unpaused it meanwhile" : "it ended meanwhile";
-  }
-  end_by_itself(act, store::Outcome::cut_short, message);
+  if (!in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure}))) return true;
+  act.record.state = ActState::intended;
+  context_.wake();
+  return false;
+}
+
+std::string ContainerActs::words_of_undoing(const Act& act) const {
+  const auto* container = find(act.record);
+  if (container == nullptr) return "its container was removed";
+  if (std::holds_alternative<failure::Stop>(act.failure)) return "somebody has started it meanwhile";
+  if (!std::holds_alternative<failure::Pause>(act.failure)) return "somebody has changed its limits meanwhile";
+  return container->up ? "somebody has unpaused it meanwhile" : "it ended meanwhile";
 }
 
 // Whoever has the target's name and was started after the act; nullptr: nobody yet.
@@ -207,7 +224,7 @@ void ContainerActs::look_at_instant(Act& act) {
     save(act);
   }
   if (act.record.done && !act.told) tell_start(act);
-  if (is_down && !act.down_since) act.down_since = now;
+  if (is_down && !act.down_since) act.down_since = context_.timing.elapsed();
   if (next != nullptr) {
     const std::string& health = next->container().health;
     if (health.empty() || health == "healthy") {
@@ -217,7 +234,8 @@ void ContainerActs::look_at_instant(Act& act) {
     return;
   }
   if (is_down) {
-    const bool due = container != nullptr && container->details() && now >= *act.down_since + time_of_docker;
+    const bool due =
+        container != nullptr && container->details() && context_.timing.elapsed() >= *act.down_since + time_of_docker;
     const bool restarting = container != nullptr && container->container().state == "restarting";
     if (due && !restarting && !stopped_ && std::holds_alternative<failure::Kill>(act.failure) &&
         starts_again(former_from(act.record.former), container->details()->exit_code)) {
@@ -266,9 +284,9 @@ void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::s
 void ContainerActs::save(Act& act) {
   store::ActRecord row = act.record;
   // The next service shall doubt, too, and no longer.
-  if (!failure::is_instant(act.failure) && context_.clock.now() < act.in_doubt_until) {
+  if (!failure::is_instant(act.failure) && is_in_doubt(act)) {
     if (row.state == ActState::over) {
-      row.done = act.in_doubt_until;
+      row.done = context_.clock.now() + (act.in_doubt_until - context_.timing.elapsed());
     } else {
       row.state = ActState::intended;
     }
@@ -353,15 +371,21 @@ void ContainerActs::start(const ActPlan& plan) {
   }
 }
 
+void ContainerActs::clock_was_set(Time now) {
+  for (auto& [key, trouble] : troubles_) trouble.retry_at = now;
+}
+
 Time ContainerActs::next_look(Time now) const {
+  const Duration elapsed = context_.timing.elapsed();
   Time next = policy::never;
   for (const auto& [key, trouble] : troubles_) {
     if (trouble.retry_at > now) next = std::min(next, trouble.retry_at);
   }
   for (const auto& [id, act] : acts_) {
-    if (act.record.state == ActState::over && act.in_doubt_until > now) next = std::min(next, act.in_doubt_until);
+    const Time in_doubt_until = now + (act.in_doubt_until - elapsed);
+    if (act.record.state == ActState::over && in_doubt_until > now) next = std::min(next, in_doubt_until);
     if (act.record.state != ActState::held || !failure::is_instant(act.failure)) continue;
-    for (const Time at : {act.down_since.value_or(now) + time_of_docker,
+    for (const Time at : {now + (act.down_since.value_or(elapsed) - elapsed) + time_of_docker,
                           act.record.done.value_or(act.record.planned_start) + time_to_die(act.failure)}) {
       if (at > now) next = std::min(next, at);
     }

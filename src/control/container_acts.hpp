@@ -44,6 +44,8 @@ class ContainerActs {
   void look(const std::vector<policy::Record>& policies);
   void start(const ActPlan& plan);
   Time next_look(Time now) const;
+  // What waited for a time of the old clock is tried at once.
+  void clock_was_set(Time now);
   void forget_troubles(std::string_view policy);
 
   // What is not undone yet of the policy (or, if empty, of any).
@@ -69,10 +71,11 @@ class ContainerActs {
     store::ActRecord record;
     failure::ContainerFailure failure;
     bool told = false;  // the journal has it open
-    // Until then the engine may yet do what it was asked for and has not answered: the row stays, though it was undone.
-    Time in_doubt_until = {};
-    bool started_by_us = false;                     // in the place of Docker, as its restart policy says
-    std::optional<Time> down_since = std::nullopt;  // since when it was seen to be down
+    // By the time that never jumps. Until then the engine may yet do what it was asked for and has not answered: the
+    // row stays, though it was undone.
+    Duration in_doubt_until{0};
+    bool started_by_us = false;                         // in the place of Docker, as its restart policy says
+    std::optional<Duration> down_since = std::nullopt;  // since when it was seen to be down
   };
   using Place = std::pair<std::string, std::string>;  // endpoint and container id
 
@@ -82,16 +85,22 @@ class ContainerActs {
   Act* find(std::uint64_t id);
   bool holds(const Act& act) const;
   static Place place_of(const store::ActRecord& record) { return {record.endpoint, record.container}; }
-  // Other acts that keep the same in place.
+  // Other acts that keep the same in place, or are to.
   std::vector<const Act*> sharing(const Act& act) const;
+  // What those of them limit that hold. Of one that does not, the engine may yet say no.
+  std::vector<failure::ContainerFailure> held_beside(const Act& act) const;
   // Of its limits, with all that share them.
   docker::Limits asked_of(const Act& act) const;
   bool is_in_place(const Act& act) const;
+  bool is_in_doubt(const Act& act) const { return context_.timing.elapsed() < act.in_doubt_until; }
   bool is_kept_in_doubt(const Act& act) const;
 
   // container_acts.cpp
   void look_at(Act& act);
   void look_at_lasting(Act& act);
+  // That somebody else has undone it, as far as is known.
+  bool seems_undone(Act& act);
+  std::string words_of_undoing(const Act& act) const;
   void look_at_instant(Act& act);
   const CachedContainer* successor(const Act& act) const;
   void hold(Act& act);
@@ -114,6 +123,8 @@ class ContainerActs {
   // `again`: it may have been done already.
   boost::asio::awaitable<void> perform(std::uint64_t id, bool again);
   boost::asio::awaitable<void> end(std::uint64_t id);
+  // Events may come late: it is looked at before it is given up.
+  boost::asio::awaitable<void> verify_undone(std::uint64_t id);
   docker::Task<> undo(std::uint64_t id);
   // Undoes what is there; of what was never said to hold, nothing else: it may be somebody's own.
   docker::Task<> undo_what_is_there(std::uint64_t id);

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 using store::ActState;
 
 constexpr Duration undo_again = 1s;
+constexpr Duration look_again = 250ms;
 constexpr Duration look_at_health_every = 250ms;
 constexpr Duration longest_recovery = 5min;
 
@@ -115,7 +116,7 @@ docker::Task<> ContainerActs::begin(DueAct due) {
     const auto doubtful = std::ranges::find_if(acts_, [&](const auto& entry) {
       const Act& other = entry.second;
       return place_of(other.record) == place_of(record) && other.failure.index() == act.failure.index() &&
-             context_.clock.now() < other.in_doubt_until;
+             is_in_doubt(other);
     });
     record.former = to_text({details.started_at, service, details.restart, details.restart_count, details.limits});
     if (doubtful != acts_.end() && !failure::is_instant(due.failure)) record.former = doubtful->second.record.former;
@@ -178,9 +179,10 @@ asio::awaitable<void> ContainerActs::perform(std::uint64_t id, bool again) {
   // Done too late it is undone at once, and was never said to hold.
   const bool is_over = act->record.planned_end && context_.clock.now() >= *act->record.planned_end;
   if (seen && is_in_place(*act) && !is_over) co_return hold(*act);
-  if (!answer && !is_refusal(answer)) act->in_doubt_until = context_.clock.now() + longest_way;
+  if (!answer && !is_refusal(answer)) act->in_doubt_until = context_.timing.elapsed() + longest_way;
   if (seen && is_in_place(*act)) co_return;
-  if (is_refusal(answer) && seen) co_return give_up(*act, answer.error().message);
+  // What was asked for before, without an answer, may still be done.
+  if (is_refusal(answer) && seen && !is_in_doubt(*act)) co_return give_up(*act, answer.error().message);
   if (!seen) co_return note_trouble(act->record.policy, container, seen.error().message);
   tell_failure(*act, said_by(answer, failure));
 }
@@ -197,11 +199,15 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
   if (!is_limit && !others.empty()) co_return Result<>();
   docker::Limits limits;
   if (is_limit) {
-    std::vector<failure::ContainerFailure> rest;
-    for (const auto* other : others) rest.push_back(other->failure);
+    const auto rest = held_beside(act);
     limits = rest.empty() ? restored(former.limits, failure) : limited(former.limits, rest);
   }
   Result<> answer;
+  // The start that it had when it was stopped: somebody may have restarted it just before.
+  if (find(act.record) == nullptr || find(act.record)->started_at().empty()) answer = co_await where.inspect(container);
+  if (!answer && answer.error().code == ErrorCode::not_found) co_return Result<>();
+  if (!answer) co_return answer;
+  const std::string start_before = where.containers().at(container).started_at();
   if (std::holds_alternative<failure::Pause>(failure)) answer = co_await where.engine().unpause_container(container);
   if (std::holds_alternative<failure::Stop>(failure)) answer = co_await where.engine().start_container(container);
   if (is_limit) answer = co_await where.engine().update_container(container, limits);
@@ -211,7 +217,7 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
   const CachedContainer& now = where.containers().at(container);
   bool back = is_limit && now.details() && in_place(now.details()->limits, limits);
   if (std::holds_alternative<failure::Pause>(failure)) back = now.container().state != "paused";
-  if (std::holds_alternative<failure::Stop>(failure)) back = now.up || now.started_at() != former.started_at;
+  if (std::holds_alternative<failure::Stop>(failure)) back = now.up || now.started_at() != start_before;
   if (back) co_return Result<>();
   co_return answer
       ? fail(ErrorCode::unavailable, "the engine says that it was undone, but the container shows nothing of it")
@@ -242,7 +248,7 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
                    survived ? words_of_survival(act->failure) : words_of_no_return(act->failure));
     co_return drop(id);
   }
-  if (act->record.state == ActState::over && now >= act->in_doubt_until) co_return drop(id);
+  if (act->record.state == ActState::over && !is_in_doubt(*act)) co_return drop(id);
   const auto undone = co_await undo_what_is_there(id);
   act = find(id);
   if (act == nullptr) co_return;
@@ -264,10 +270,9 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const auto record = tell_end(*act, complete ? store::Outcome::completed : store::Outcome::cut_short, "", measured);
   const std::string place = act->record.endpoint;
   const std::string target = act->record.container;
-  const bool is_ill =
-      container != nullptr && !container->container().health.empty() &&
-      (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
-  if (now < act->in_doubt_until && container != nullptr) {
+  const bool is_ill = container != nullptr && !container->container().health.empty() &&
+                      (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
+  if (is_in_doubt(*act) && container != nullptr) {
     act->record.state = ActState::over;
     save(*act);
   } else {
@@ -276,6 +281,19 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   if (record && is_ill && !shared && !stopped_) {
     spawn(context_.timing.executor(), "watching a container's health", watch_health(place, target, *record));
   }
+}
+
+// What somebody else has undone is not done again.
+asio::awaitable<void> ContainerActs::verify_undone(std::uint64_t id) {
+  const store::ActRecord record = find(id)->record;
+  const auto seen = co_await endpoint(record.endpoint)->inspect(record.container);
+  const bool known = seen || seen.error().code == ErrorCode::not_found;
+  if (Act* act = find(id); act != nullptr && known && seems_undone(*act)) {
+    end_by_itself(*act, store::Outcome::cut_short, words_of_undoing(*act));
+  }
+  if (!known) co_await context_.timing.sleep(look_again);
+  busy_.erase(place_of(record));
+  context_.wake();
 }
 
 // A restart policy that Docker leaves alone after a kill through its API.
@@ -291,7 +309,7 @@ asio::awaitable<void> ContainerActs::start_again(std::uint64_t id) {
     if (act != nullptr) act->started_by_us = started.has_value();
     if (!started) {
       log::warn("{}: starting {} again: {}", record.endpoint, record.name, started.error().message);
-      if (act != nullptr) act->down_since = context_.clock.now();
+      if (act != nullptr) act->down_since = context_.timing.elapsed();
     }
   }
   busy_.erase(place_of(record));
@@ -300,14 +318,14 @@ asio::awaitable<void> ContainerActs::start_again(std::uint64_t id) {
 
 asio::awaitable<void> ContainerActs::watch_health(std::string endpoint_name, std::string container,
                                                   store::FaultRecord record) {
-  const Time since = context_.clock.now();
-  while (!stopped_ && context_.clock.now() < since + longest_recovery) {
+  const Duration since = context_.timing.elapsed();
+  while (!stopped_ && context_.timing.elapsed() < since + longest_recovery) {
     const auto& containers = endpoint(endpoint_name)->containers();
     const auto found = containers.find(container);
     if (found == containers.end() || !found->second.up) co_return;
     if (found->second.container().health == "healthy") {
       const auto down = measured_down(record.measured);
-      co_return context_.journal.amend(std::move(record), measured_json(down, context_.clock.now() - since));
+      co_return context_.journal.amend(std::move(record), measured_json(down, context_.timing.elapsed() - since));
     }
     co_await context_.timing.sleep(look_at_health_every);
   }
@@ -319,7 +337,7 @@ asio::awaitable<std::size_t> ContainerActs::shut_down(Duration within) {
   while (!busy_.empty() && context_.timing.elapsed() < deadline) co_await context_.timing.sleep(20ms);
   std::map<Place, std::vector<ActStep>> steps;
   for (const auto& [id, act] : acts_) {
-    const bool is_done = act.record.state == ActState::over && context_.clock.now() >= act.in_doubt_until;
+    const bool is_done = act.record.state == ActState::over && !is_in_doubt(act);
     if (failure::is_instant(act.failure) || is_done) continue;
     const auto place = place_of(act.record);
     if (endpoint(place.first) != nullptr && !busy_.contains(place)) steps[place].push_back(EndAct{id});

@@ -87,6 +87,11 @@ void CustomInjectors::look(const std::vector<policy::Record>& policies) {
   });
 }
 
+void CustomInjectors::clock_was_set(Time now) {
+  for (auto& [id, run] : runs_) run.followed_at = now;
+  for (auto& [place, trouble] : troubles_) trouble.retry_at = now;
+}
+
 Time CustomInjectors::next_look(Time now) const {
   Time next = policy::never;
   for (const auto& [id, run] : runs_) {

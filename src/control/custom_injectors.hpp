@@ -42,6 +42,8 @@ class CustomInjectors {
   void look(const std::vector<policy::Record>& policies);
   void start(const CustomAction& action);
   Time next_look(Time now) const;
+  // What waited for a time of the old clock is looked at anew.
+  void clock_was_set(Time now);
 
   // Why the policy (or, if empty, any) has not ended there.
   std::optional<std::string> on_its_way(std::string_view policy) const;

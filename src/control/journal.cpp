@@ -86,15 +86,19 @@ void Journal::prune(std::size_t rows) {
 std::uint64_t Journal::add(const store::FaultRecord& record) {
   const auto id = store_.add_fault(record);
   if (!id) log::error("history: {}", id.error().message);
-  if (++added_ % prune_every == 0) prune(prune_rows);
+  count_added();
   return id.value_or(0);
+}
+
+void Journal::count_added() {
+  if (++added_ % prune_every == 0) prune(prune_rows);
 }
 
 std::uint64_t Journal::begin_audit(AuditRecord record) {
   record.time = clock_.now();
   const auto id = store_.add_audit(record);
   if (!id) log::error("audit: {} {} by {}: {}", record.method, record.path, record.caller.by, id.error().message);
-  if (++added_ % prune_every == 0) prune(prune_rows);
+  count_added();
   return id.value_or(0);
 }
 
@@ -373,9 +377,8 @@ void Journal::close_unclaimed() {
   }
 }
 
-void Journal::missed(const std::string& endpoint, const std::string& policy, const std::string& target,
+bool Journal::missed(const std::string& endpoint, const std::string& policy, const std::string& target,
                      const std::string& failure, const policy::Window& window, const std::string& reason) {
-  ++missed_[policy];
   store::FaultRecord record;
   record.policy = policy;
   record.target = target;
@@ -386,8 +389,13 @@ void Journal::missed(const std::string& endpoint, const std::string& policy, con
   if (window.end != policy::never) record.planned_end = window.end;
   record.outcome = store::Outcome::missed;
   record.message = reason;
-  add(record);
+  const auto added = store_.add_missed_fault(record);
+  if (!added) log::error("history: {}", added.error().message);
+  if (added && !*added) return false;
+  count_added();
+  ++missed_[policy];
   fault_event("fault.missed", record, {{"reason", reason}});
+  return true;
 }
 
 Journal::Seen Journal::take_seen(const std::string& endpoint, const std::string& policy, const std::string& target,

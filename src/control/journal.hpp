@@ -57,8 +57,9 @@ class Journal {
   void gone(const std::string& injector, const std::string& why);
   // Faults that a former service left open and that no injector claimed: closed.
   void close_unclaimed();
-  // A hit window of a target that ended before the fault could hold.
-  void missed(const std::string& endpoint, const std::string& policy, const std::string& target,
+  // A hit window of a target that ended before the fault could hold. False: it has come for the second time, as the
+  // clock was set back, and what came of it before counts.
+  bool missed(const std::string& endpoint, const std::string& policy, const std::string& target,
               const std::string& failure, const policy::Window& window, const std::string& reason);
 
   // The audit log; see Service.
@@ -105,6 +106,7 @@ class Journal {
   void fault_event(std::string type, const store::FaultRecord& record, boost::json::object data);
   // The new row's id; 0 where it could not be written.
   std::uint64_t add(const store::FaultRecord& record);
+  void count_added();
   void prune(std::size_t rows);
   void note_window(const std::string& endpoint, const program::Fault& fault, Seen seen);
 

@@ -139,6 +139,18 @@ TEST_F(ManagerTest, ANameTakenByAStrangerIsSaid) {
   EXPECT_THAT(manager_->policy("cut")->status.message, HasSubstr("taken by a container that is not ours"));
 }
 
+TEST_F(ManagerTest, AnotherServicesInjectorBesideATargetIsSaidThoughItsNameTellsNothing) {
+  const auto web = engine_->run_container("web", {{"service", "web"}});
+  const auto other = engine_->run_container(
+      "entropy-old-name", {{"entropy.injector", "true"}, {"entropy.manager", "m2"}, {"entropy.target", web}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return phase("cut") == Phase::degraded; });
+  EXPECT_THAT(manager_->policy("cut")->status.message,
+              HasSubstr("another Entropy (manager m2) has its injector there"));
+  engine_->destroy(other);
+  until([&] { return phase("cut") == Phase::active; });
+}
+
 TEST_F(ManagerTest, TakenNamesAndOldRevisionsAreRefused) {
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   EXPECT_EQ(manager_->create_policy(partition("cut", "service=web")).error().code, ErrorCode::conflict);

@@ -4,6 +4,23 @@
 #include "control/labels.hpp"
 
 namespace entropy::control {
+namespace {
+
+std::unexpected<Error> is_there_already(const docker::Container& injector) {
+  return fail(ErrorCode::conflict, concat("another Entropy (manager ", label_of(injector, label::manager),
+                                          ") has its injector there: remove its policies first"));
+}
+
+}  // namespace
+
+Result<> check_nobody_is_beside(const Endpoint& where, const std::string& target_id, const std::string& manager_id) {
+  for (const auto& [id, cached] : where.containers()) {
+    const docker::Container& each = cached.container();
+    if (!cached.up || !is_injector(each) || is_custom(each) || label_of(each, label::target) != target_id) continue;
+    if (label_of(each, label::manager) != manager_id) return is_there_already(each);
+  }
+  return {};
+}
 
 docker::Task<std::string> create_under_own_name(Endpoint& where, docker::ContainerSpec spec, std::string manager_id) {
   const std::string name = spec.name;
@@ -14,8 +31,7 @@ docker::Task<std::string> create_under_own_name(Endpoint& where, docker::Contain
   const bool injector = holder && is_injector(holder->container);
   const bool ours = injector && label_of(holder->container, label::manager) == manager_id;
   if (injector && !ours) {
-    co_return fail(ErrorCode::conflict, concat("another Entropy (manager ", label_of(holder->container, label::manager),
-                                               ") has its injector there: remove its policies first"));
+    co_return is_there_already(holder->container);
   }
   if (holder && !ours) {
     co_return fail(ErrorCode::conflict,

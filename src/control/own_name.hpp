@@ -12,4 +12,7 @@ namespace entropy::control {
 // the error (ErrorCode::conflict).
 docker::Task<std::string> create_under_own_name(Endpoint& where, docker::ContainerSpec spec, std::string manager_id);
 
+// Whether another manager's injector runs beside the target (ErrorCode::conflict): both would want the same namespace.
+Result<> check_nobody_is_beside(const Endpoint& where, const std::string& target_id, const std::string& manager_id);
+
 }  // namespace entropy::control

@@ -64,11 +64,11 @@ Endpoint* Reconciler::endpoint(std::string_view name) const { return find_endpoi
 
 asio::awaitable<void> Reconciler::run() {
   for (const auto& each : endpoints_) spawn(executor_, concat("following ", each->name()), each->run());
-  const Time started = clock_.now();
+  const Duration started = timing_.elapsed();
   bool unclaimed_closed = false;
   while (!stopped_) {
     pass();
-    if (!unclaimed_closed && clock_.now() > started + 2 * answer_time) {
+    if (!unclaimed_closed && timing_.elapsed() > started + 2 * answer_time) {
       journal_.close_unclaimed();
       unclaimed_closed = true;
     }
@@ -93,8 +93,8 @@ void Reconciler::pass() {
   drop_dead_injectors();
   const Time now = clock_.now();
   notice_jump(now);
-  notice_silence(now);
-  notice_lapse(now);
+  notice_silence();
+  notice_lapse();
   customs_.look(desired_.policies);
   acts_.look(desired_.policies);
   const Observed observed = observe();
@@ -113,20 +113,20 @@ void Reconciler::pass() {
   next_let_in_ = plan.next_let_in;
   account_windows(index, plan, now);
   forget_what_is_gone(now);
-  note_needs(plan, now);
+  note_needs(plan);
   for (const auto& action : plan.actions) start_action(action);
   for (const auto& action : plan.custom) customs_.start(action);
   acts_.start(plan.acts);
   metrics_.reconciled(std::chrono::steady_clock::now() - began);
 }
 
-void Reconciler::note_needs(const Plan& plan, Time now) {
-  std::map<std::string, Time> needed;
+void Reconciler::note_needs(const Plan& plan) {
+  std::map<std::string, Duration> needed;
   for (const auto& action : plan.actions) {
     const auto* make = std::get_if<CreateInjector>(&action);
     if (make == nullptr) continue;
     const auto known = needed_since_.find(make->target_id);
-    needed[make->target_id] = known == needed_since_.end() ? now : known->second;
+    needed[make->target_id] = known == needed_since_.end() ? timing_.elapsed() : known->second;
   }
   needed_since_ = std::move(needed);
   // What could not be made is of no interest once it is there or nobody needs it.
@@ -181,7 +181,8 @@ void Reconciler::drop_dead_injectors() {
 }
 
 // A frozen injector's rules expire within two seconds: its faults are over, too, though it can't say so.
-void Reconciler::notice_silence(Time now) {
+void Reconciler::notice_silence() {
+  const Duration now = timing_.elapsed();
   for (auto& [id, runtime] : runtimes_) {
     const auto& known = endpoint(runtime.endpoint)->containers();
     const auto container = known.find(id);
@@ -195,7 +196,7 @@ void Reconciler::notice_silence(Time now) {
   }
 }
 
-// Waiting and answers go on as they were. Windows that the jump has left out were never there: they are not missed.
+// Waiting goes by the time that never jumps. Windows that the jump has left out were never there: they are not missed.
 void Reconciler::notice_jump(Time now) {
   constexpr Duration tolerated = 1s;
   const Duration offset = now.time_since_epoch() - timing_.elapsed();
@@ -209,12 +210,8 @@ void Reconciler::notice_jump(Time now) {
   event.type = "clock.jumped";
   event.data["message"] = message;
   journal_.event(std::move(event));
-  for (auto& [id, runtime] : runtimes_) {
-    for (Time* time : {&runtime.sent_at, &runtime.connected_at, &runtime.heard_at}) *time += jump;
-    if (runtime.needed_since) *runtime.needed_since += jump;
-  }
-  for (auto& [target, failure] : failures_) failure.retry_at += jump;
-  for (auto& [target, since] : needed_since_) since += jump;
+  customs_.clock_was_set(now);
+  acts_.clock_was_set(now);
   if (jump > Duration::zero()) next_window_.clear();  // after a jump back, windows come again that are accounted for
 }
 
@@ -228,16 +225,18 @@ void Reconciler::forget_what_is_gone(Time now) {
 }
 
 // One that can't be reached has had its lease renewed last when it was heard last, or a moment later.
-void Reconciler::notice_lapse(Time now) {
+void Reconciler::notice_lapse() {
   for (auto& [id, runtime] : runtimes_) {
     if (runtime.link || !runtime.state || runtime.state->active.empty()) continue;
-    if (now < lapse_of(runtime)) continue;
+    if (timing_.elapsed() < lapse_of(runtime)) continue;
     runtime.state->active.clear();
     journal_.gone(id, "it was out of reach for longer than its lease and rolled back by itself");
   }
 }
 
-Time Reconciler::lapse_of(const Runtime& runtime) const { return runtime.heard_at + options_.lease + silence_limit(); }
+Duration Reconciler::lapse_of(const Runtime& runtime) const {
+  return runtime.heard_at + options_.lease + silence_limit();
+}
 
 Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
 
@@ -259,13 +258,20 @@ Duration Reconciler::until_next_pass(Time now) const {
     const bool decided = !record.policy.pick.all() || desired_.rules.limits.any();
     if (coming && decided && coming->begin > now) next = std::min(next, coming->begin);
   }
-  for (const auto& [target, failure] : failures_) next = std::min(next, std::max(failure.retry_at, now + 50ms));
+  return std::max<Duration>(std::min(next - now, until_due(timing_.elapsed())), 1ms);
+}
+
+// What waits by the time that never jumps.
+Duration Reconciler::until_due(Duration now) const {
+  Duration next = Duration::max();
+  for (const auto& [target, failure] : failures_)
+    next = std::min(next, std::max<Duration>(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
-    if (runtime.awaits_answer()) next = std::min(next, runtime.sent_at + answer_time);
+    if (runtime.awaits_answer()) next = std::min<Duration>(next, runtime.sent_at + answer_time);
     if (runtime.link && !runtime.silent) next = std::min(next, runtime.quiet_since() + silence_limit());
     if (!runtime.link && runtime.state && !runtime.state->active.empty()) next = std::min(next, lapse_of(runtime));
   }
-  return std::max<Duration>(next - now, 1ms);
+  return next - now;
 }
 
 void Reconciler::start_action(const Action& action) {
@@ -274,7 +280,7 @@ void Reconciler::start_action(const Action& action) {
     if (found != runtimes_.end() && !busy_.contains(found->second.target_id)) send_program(send->id, send->entries);
   } else if (const auto* make = std::get_if<CreateInjector>(&action)) {
     const auto failure = failures_.find(make->target_id);
-    const bool later = failure != failures_.end() && failure->second.retry_at > clock_.now();
+    const bool later = failure != failures_.end() && failure->second.retry_at > timing_.elapsed();
     const auto creating = std::ranges::count_if(
         busy_, [](const auto& entry) { return entry.second.doing == Busy::Doing::creating && !entry.second.started; });
     if (later || busy_.contains(make->target_id) || creating >= static_cast<std::ptrdiff_t>(parallel_creates)) return;

@@ -100,22 +100,22 @@ class Reconciler {
   };
   struct Failure {
     std::string message;
-    Time retry_at;
+    Duration retry_at{0};  // by the time that never jumps
     Duration delay{0};
   };
 
   void pass();
   Duration breath() const;
-  void note_needs(const Plan& plan, Time now);
+  void note_needs(const Plan& plan);
   void drop_dead_injectors();
-  void notice_silence(Time now);
-  void notice_lapse(Time now);
+  void notice_silence();
+  void notice_lapse();
   void notice_jump(Time now);
   void forget_what_is_gone(Time now);
   void tell_notes();
   bool concerns(const Endpoint& where, const CachedContainer& container) const;
   ObservedContainers::Shared with_service(const CachedContainer& cached) const;
-  Time lapse_of(const Runtime& runtime) const;
+  Duration lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
   void account_windows(const Index& index, const Plan& plan, Time now);
   void account_target(const policy::Record& record, const TargetState& target, const std::string& name, Time now);
@@ -124,6 +124,7 @@ class Reconciler {
   void observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const;
   void start_action(const Action& action);
   Duration until_next_pass(Time now) const;
+  Duration until_due(Duration now) const;
 
   boost::asio::awaitable<void> create(CreateInjector action);
   docker::Task<> try_create(CreateInjector action);
@@ -157,7 +158,7 @@ class Reconciler {
   std::map<std::string, Runtime> runtimes_;              // by injector id
   std::map<std::string, Busy> busy_;                     // by target id
   std::map<std::string, Failure> failures_;              // by target id
-  std::map<std::string, Time> needed_since_;             // by id of a target that lacks an injector
+  std::map<std::string, Duration> needed_since_;         // by id of a target that lacks an injector
   std::map<std::string, std::string> told_notes_;        // by endpoint
   std::map<std::string, std::set<std::string>> others_;  // by endpoint, the ids of other services
   std::set<std::string> joined_;                         // whose networks others have joined, by id or name

@@ -50,6 +50,9 @@ std::string Reconciler::reason_of_miss(const policy::Record& record, const Targe
 
 void Reconciler::account_target(const policy::Record& record, const TargetState& target, const std::string& name,
                                 Time now) {
+  // Injectors go by their hosts' clocks.
+  const Endpoint* where = endpoint(target.endpoint);
+  if (!record.policy.failures.empty() && where != nullptr) now += where->skew().value_or(Duration::zero());
   const policy::Schedule& schedule = record.policy.schedule;
   const Time until = now - accounting_delay;
   const auto key = std::tuple(target.endpoint, record.policy.name, name);
@@ -75,12 +78,13 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
       metrics_.window(record.policy.name, WindowOutcome::spared);
       continue;
     }
-    metrics_.window(record.policy.name, WindowOutcome::missed);
     const bool by_limits = capped && !desired_.halted;
     const std::string reason = by_limits ? "cap" : reason_of_miss(record, target, name, window->begin);
+    bool missed = false;
     for (const auto& failure : policy::failure_names(record.policy)) {
-      journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
+      missed |= journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);
     }
+    if (missed) metrics_.window(record.policy.name, WindowOutcome::missed);
   }
 }
 

@@ -65,7 +65,7 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
     (void)co_await discard(where, *id, "it could not be started in order");
     co_return fail(ready.error());
   }
-  runtimes_[*id].connected_at = clock_.now();
+  runtimes_[*id].connected_at = timing_.elapsed();
   busy_[action.target_id].started = true;
   wake();
   std::function<bool()> give_up = [this] { return stopped_; };
@@ -106,6 +106,9 @@ docker::Task<> Reconciler::ensure_image(Endpoint& where) {
 }
 
 docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateInjector action) {
+  // Names tell it as well, unless the target was renamed meanwhile.
+  const auto alone = check_nobody_is_beside(where, action.target_id, options_.manager_id);
+  if (!alone) co_return fail(alone.error());
   auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
   auto id = co_await create_under_own_name(where, std::move(spec), options_.manager_id);
   // The image may have been pruned since.
@@ -133,7 +136,7 @@ docker::Task<> Reconciler::attach_link(Endpoint& where, std::string id) {
   runtime.endpoint = where.name();
   runtime.link = link;
   runtime.sent_revision = 0;
-  runtime.connected_at = clock_.now();
+  runtime.connected_at = timing_.elapsed();
   link->start(std::move(*stream));
   co_return Result<>();
 }
@@ -179,7 +182,7 @@ void Reconciler::send_program(const std::string& id, std::vector<program::Entry>
   runtime.at_work |= !entries.empty();
   runtime.sent = std::move(entries);
   runtime.sent_revision = ++next_revision_;
-  runtime.sent_at = clock_.now();
+  runtime.sent_at = timing_.elapsed();
   runtime.link->send(program::Program{runtime.sent_revision, runtime.sent});
 }
 
@@ -187,7 +190,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
   const Journal::Source source{endpoint_name, id};
   if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
     if (found->second.silent) return;  // it thawed, but its end is decided
-    found->second.heard_at = clock_.now();
+    found->second.heard_at = timing_.elapsed();
   }
   if (const auto* alive = std::get_if<program::Alive>(&report)) return journal_.progress(source, alive->faults);
   if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
@@ -211,7 +214,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
 void Reconciler::note_readiness(Runtime& runtime) {
   if (!runtime.needed_since || runtime.awaits_answer()) return;
   if (!runtime.state->message.empty() || !runtime.state->failed.empty()) return;
-  metrics_.injected(clock_.now() - *runtime.needed_since);
+  metrics_.injected(timing_.elapsed() - *runtime.needed_since);
   runtime.needed_since.reset();
 }
 
@@ -220,7 +223,7 @@ void Reconciler::note_failure(const std::string& target_id, const std::string& t
   if (failure.message != error.message) log::warn("an injector for {} can't be made: {}", target_name, error.message);
   failure.message = error.message;
   failure.delay = std::min(std::max(failure.delay * 2, first_backoff), longest_backoff);
-  failure.retry_at = clock_.now() + failure.delay;
+  failure.retry_at = timing_.elapsed() + failure.delay;
 }
 
 void Reconciler::injector_event(std::string type, const std::string& endpoint_name, const std::string& id,

@@ -59,7 +59,8 @@ Observed Reconciler::observe() const {
       ObservedInjector injector = injector_from(endpoint->name(), cached.container());
       injector.running = cached.up;
       injector.created = !cached.up && cached.container().state == "created";
-      if (const auto found = runtimes_.find(id); found != runtimes_.end()) found->second.show(injector, now);
+      if (const auto found = runtimes_.find(id); found != runtimes_.end())
+        found->second.show(injector, timing_.elapsed());
       observed.injectors.push_back(std::move(injector));
     }
   }

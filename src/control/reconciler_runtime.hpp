@@ -20,20 +20,21 @@ struct Reconciler::Runtime {
   std::shared_ptr<InjectorLink> link;  // null: not attached
   std::uint64_t sent_revision = 0;
   std::vector<program::Entry> sent;
-  Time sent_at{};
-  Time connected_at{};
-  Time heard_at{};      // of the last report
+  // By the time that never jumps.
+  Duration sent_at{};
+  Duration connected_at{};
+  Duration heard_at{};  // of the last report
   bool silent = false;  // no report in time; what it held last is not counted on any more
   std::optional<program::State> state;
-  std::optional<Time> needed_since;  // until it is ready for the first time
-  bool at_work = false;              // made by this service, or given a policy by it
+  std::optional<Duration> needed_since;  // until it is ready for the first time
+  bool at_work = false;                  // made by this service, or given a policy by it
 
-  Time quiet_since() const { return std::max(connected_at, heard_at); }
+  Duration quiet_since() const { return std::max(connected_at, heard_at); }
   bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }
 
-  void show(ObservedInjector& injector, Time now) const {
+  void show(ObservedInjector& injector, Duration elapsed) const {
     injector.attached = link != nullptr;
-    injector.silent = silent || (awaits_answer() && now >= sent_at + answer_time);
+    injector.silent = silent || (awaits_answer() && elapsed >= sent_at + answer_time);
     injector.sent_revision = sent_revision;
     injector.sent = sent;
     injector.state = state;

@@ -60,6 +60,21 @@ TEST_F(TruthfulManager, AWindowThatAFormerServiceBeganIsNotMissedForAHalt) {
   EXPECT_LE(windows("cut", "hit"), 0) << "the former service has counted it";
 }
 
+// After the clock was set back.
+TEST_F(TruthfulManager, AWindowThatComesAgainIsNotBothHitAndMissed) {
+  Metrics metrics;
+  Journal journal(*store_, clock_, metrics);
+  const policy::Window window{3, Time(30s), Time(34s)};
+  const program::Fault fault{"cut", "web", "partition", 3, Time(30s), Time(34s), Time(31s)};
+  const auto miss = [&] { return journal.missed("fake", "cut", "web", "partition", window, "late"); };
+  EXPECT_TRUE(miss());
+  journal.started({"fake", "i1"}, {fault, ""});
+  EXPECT_FALSE(miss());
+  ASSERT_EQ(store_->faults({})->size(), 1U);
+  EXPECT_EQ(store_->faults({})->front().outcome, store::Outcome::active);
+  EXPECT_EQ(journal.missed_count("cut"), 1U) << "it was told of one";
+}
+
 bool refuse_commits = false;
 int on_commit(void*) { return refuse_commits ? 1 : 0; }
 int prepare_connection(sqlite3* database, char**, const sqlite3_api_routines*) {

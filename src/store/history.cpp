@@ -4,13 +4,17 @@
 namespace entropy::store {
 namespace {
 
-void bind_fault(SQLite::Statement& statement, const FaultRecord& record) {
+void bind_window(SQLite::Statement& statement, const FaultRecord& record) {
   statement.bind(":policy", record.policy);
   statement.bind(":target", record.target);
   statement.bind(":endpoint", record.endpoint);
+  statement.bind(":planned_start", to_column(record.planned_start));
+}
+
+void bind_fault(SQLite::Statement& statement, const FaultRecord& record) {
+  bind_window(statement, record);
   statement.bind(":failure", record.failure);
   statement.bind(":window", static_cast<std::int64_t>(record.window));
-  statement.bind(":planned_start", to_column(record.planned_start));
   bind_time(statement, ":planned_end", record.planned_end);
   bind_time(statement, ":started", record.started);
   bind_time(statement, ":ended", record.ended);
@@ -39,6 +43,16 @@ FaultRecord read_fault(SQLite::Statement& row) {
   return record;
 }
 
+static_assert(static_cast<int>(Outcome::missed) == 3);
+constexpr std::string_view same_window =
+    "policy = :policy AND target = :target AND planned_start = :planned_start AND endpoint = :endpoint";
+constexpr std::string_view insert_fault =
+    "INSERT INTO fault (policy, target, endpoint, failure, window, planned_start, planned_end, started, ended, "
+    "outcome, packets, measured, message) ";
+constexpr std::string_view fault_values =
+    ":policy, :target, :endpoint, :failure, :window, :planned_start, :planned_end, :started, :ended, :outcome, "
+    ":packets, :measured, :message";
+
 constexpr std::string_view fault_columns =
     "SELECT id, policy, target, endpoint, failure, window, planned_start, planned_end, started, ended, outcome, "
     "packets, measured, message FROM fault ";
@@ -63,14 +77,26 @@ std::string_view to_string(Outcome outcome) {
 
 Result<std::uint64_t> Store::add_fault(const FaultRecord& record) {
   return database_->run<std::uint64_t>("storing a fault", [&](SQLite::Database& db) {
-    SQLite::Statement statement(
-        db,
-        "INSERT INTO fault (policy, target, endpoint, failure, window, planned_start, planned_end, started, ended, "
-        "outcome, packets, measured, message) VALUES (:policy, :target, :endpoint, :failure, :window, :planned_start, "
-        ":planned_end, :started, :ended, :outcome, :packets, :measured, :message)");
+    SQLite::Transaction transaction(db);
+    SQLite::Statement missed(db, concat("DELETE FROM fault WHERE ", same_window, " AND outcome = 3"));
+    bind_window(missed, record);
+    missed.exec();
+    SQLite::Statement statement(db, concat(insert_fault, "VALUES (", fault_values, ")"));
     bind_fault(statement, record);
     statement.exec();
-    return static_cast<std::uint64_t>(db.getLastInsertRowid());
+    const auto id = static_cast<std::uint64_t>(db.getLastInsertRowid());
+    transaction.commit();
+    return id;
+  });
+}
+
+Result<bool> Store::add_missed_fault(const FaultRecord& record) {
+  return database_->run<bool>("storing a fault", [&](SQLite::Database& db) {
+    SQLite::Statement statement(
+        db, concat(insert_fault, "SELECT ", fault_values, " WHERE NOT EXISTS (SELECT 1 FROM fault WHERE ", same_window,
+                   " AND (outcome != 3 OR failure = :failure))"));
+    bind_fault(statement, record);
+    return statement.exec() > 0;
   });
 }
 

@@ -48,8 +48,11 @@ class Store {
   // Made from `candidate` the first time, then the same for ever.
   Result<std::string> manager_id(std::string_view candidate);
 
-  // The new row's id.
+  // The new row's id. That the same window was missed, on the same target, is forgotten: after a clock was set back it
+  // has come again.
   Result<std::uint64_t> add_fault(const FaultRecord& record);
+  // The same for a window that was missed. False: something else came of it, or the row is there already.
+  Result<bool> add_missed_fault(const FaultRecord& record);
   // Replaces the row with the record's id.
   Result<> update_fault(const FaultRecord& record);
   // In the order of planned starts, newest first.

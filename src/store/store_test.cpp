@@ -162,6 +162,25 @@ TEST(Store, ClosesAFault) {
   EXPECT_EQ(store->faults({}), std::vector<FaultRecord>{record});
 }
 
+TEST(Store, AWindowThatCameAgainIsNotMissedAnyMore) {
+  const auto store = *Store::open(":memory:");
+  const auto missed = [](const char* policy, const char* failure) {
+    FaultRecord record = fault(policy, 3);
+    record.failure = failure;
+    record.outcome = Outcome::missed;
+    return record;
+  };
+  EXPECT_EQ(store->add_missed_fault(missed("p", "loss")), true);
+  EXPECT_EQ(store->add_missed_fault(missed("p", "loss")), false) << "once is enough";
+  EXPECT_EQ(store->add_missed_fault(missed("p", "latency")), true);
+  EXPECT_EQ(store->add_missed_fault(missed("q", "loss")), true);
+  ASSERT_TRUE(store->add_fault(fault("p", 3)));
+  EXPECT_EQ(store->add_missed_fault(missed("p", "latency")), false);
+  std::vector<std::pair<std::string, Outcome>> rows;
+  for (const auto& row : *store->faults({})) rows.emplace_back(row.policy, row.outcome);
+  EXPECT_THAT(rows, testing::UnorderedElementsAre(std::pair("p", Outcome::active), std::pair("q", Outcome::missed)));
+}
+
 TEST(Store, PrunesByAgeButNeverOpenRows) {
   const auto store = *Store::open(":memory:");
   for (std::uint64_t window = 0; window < 10; ++window) {

@@ -26,7 +26,7 @@ class Agenda final : public Clock, public SteadyClock {
   }
   void cancel(const Entry& entry) { entries_.erase(entry); }
 
-  // UTC alone: what waits goes on waiting.
+  // UTC alone, as of everybody whose clock it is: what waits goes on waiting.
   void jump(Duration by) { jumped_ += by; }
 
   Duration next() const { return entries_.empty() ? Duration::max() : entries_.begin()->first.first; }

@@ -108,29 +108,44 @@ std::string kernel_deviation(const InjectorProcess& process, Time now) {
   return concat("holds '", injector::describe(process.held()), "', not '", injector::describe(state), "'");
 }
 
-std::string deviation_in(Host& host, const Namespace& each, const Wanted& wanted, const Intent& intent, Time now) {
+std::vector<const HostContainer*> injectors_beside(Host& host, const std::string& owner, const std::string& manager) {
   std::vector<const HostContainer*> injectors;
-  for (const auto& [id, it] : host.containers()) {
-    if (is_injector(it) && it.container.labels.at("entropy.target") == each.owner) injectors.push_back(&it);
+  for (const auto& id : host.injectors_of(manager)) {
+    const HostContainer* it = host.find(id);
+    if (it->container.labels.at("entropy.target") == owner) injectors.push_back(it);
   }
+  return injectors;
+}
+
+// Whether somebody else serves the namespace.
+bool is_taken(Host& host, const std::string& owner, const std::string& manager) {
+  return !injectors_beside(host, owner, manager == our_id ? neighbours_id : our_id).empty();
+}
+
+std::string deviation_in(Host& host, const Namespace& each, const Wanted& wanted, const Intent& intent) {
+  const auto injectors = injectors_beside(host, each.owner, intent.manager);
   const std::string where = concat("beside ", host.find(each.owner)->container.name, " (", each.owner, "): ");
   if (wanted.empty()) return injectors.empty() ? "" : concat(where, "an injector that nobody needs");
-  if (intent.halted && injectors.empty()) return {};
-  if (injectors.size() != 1) return concat(where, injectors.size(), " injectors");
+  const bool may_lack = intent.halted || is_taken(host, each.owner, intent.manager);
+  if (may_lack && injectors.empty()) return {};
+  if (injectors.size() != 1) return concat(where, injectors.size(), " injectors of ", intent.manager);
   const HostContainer& it = *injectors.front();
+  if (is_taken(host, each.owner, intent.manager)) return concat(where, "injectors of two managers");
   if (it.container.state != "running") return concat(where, "the injector is ", it.container.state);
   if (it.network_namespace != host.find(each.owner)->network_namespace)
     return concat(where, "the injector is in another namespace");
   if (auto text = program_deviation(it.process->program(), intent.halted ? Wanted() : wanted); !text.empty())
     return where + text;
-  if (auto text = kernel_deviation(*it.process, now); !text.empty()) return where + text;
+  if (auto text = kernel_deviation(*it.process, host.clock().now()); !text.empty()) return where + text;
   return {};
 }
 
-std::string deviation_on(Host& host, const Intent& intent, Time now) {
+std::string deviation_on(Host& host, const std::vector<Intent>& intents, Time now) {
   const auto namespaces = namespaces_of(host);
-  for (const auto& each : namespaces) {
-    if (auto text = deviation_in(host, each, wanted_in(each, intent, now), intent, now); !text.empty()) return text;
+  for (const auto& intent : intents) {
+    for (const auto& each : namespaces) {
+      if (auto text = deviation_in(host, each, wanted_in(each, intent, now), intent); !text.empty()) return text;
+    }
   }
   for (const auto& id : host.ids(true)) {
     const auto& owner = host.find(id)->container.labels.at("entropy.target");
@@ -142,9 +157,9 @@ std::string deviation_on(Host& host, const Intent& intent, Time now) {
 
 }  // namespace
 
-std::string deviation(World& world, const Intent& intent) {
+std::string deviation(World& world, const std::vector<Intent>& intents) {
   for (const auto& host : world.hosts) {
-    if (auto text = deviation_on(*host, intent, world.agenda.now()); !text.empty())
+    if (auto text = deviation_on(*host, intents, world.agenda.now()); !text.empty())
       return concat(host->name(), " ", text);
   }
   return {};
@@ -154,16 +169,30 @@ std::string deviation(World& world, const Intent& intent) {
 std::string overstatement(World& world, const control::PolicyView& view) {
   std::size_t harmed = 0;
   for (const auto& host : world.hosts) {
-    // One that is down anyway shows the same as one that was stopped.
-    for (const auto& [id, it] : host->containers()) harmed += it.harm.size() + (is_up(it) ? 0 : 1);
+    // One that is down, or paused by somebody else, shows the same as one that was stopped or paused.
+    for (const auto& [id, it] : host->containers())
+      harmed += it.harm.size() + (it.container.state == "running" ? 0 : 1);
   }
   if (view.status.active <= view.record.policy.container_failures.size() * harmed) return {};
   return concat("the status of ", view.record.policy.name, " says ", view.status.active, " active; only ", harmed,
                 " containers show anything of it");
 }
 
-std::string untruth(World& world, const Intent& intent, const std::vector<control::PolicyView>& views) {
-  for (const auto& view : views) {
+// Of others on the same engine both managers say that they are there.
+std::string unsaid(World& world, const Intent& intent, control::Manager& manager) {
+  const std::string other = intent.manager == our_id ? neighbours_id : our_id;
+  for (const auto& view : manager.endpoints()) {
+    const auto host = std::ranges::find(world.hosts, view.endpoint, [](const auto& each) { return each->name(); });
+    const bool said = view.message.contains(concat("another Entropy (manager ", other, ")"));
+    if (said == (*host)->injectors_of(other).empty())
+      return concat(intent.manager, " says of ", view.endpoint, ": ", view.message);
+  }
+  return {};
+}
+
+std::string untruth(World& world, const Intent& intent, control::Manager& manager) {
+  if (auto text = unsaid(world, intent, manager); !text.empty()) return text;
+  for (const auto& view : manager.policies()) {
     const policy::Record& record = view.record;
     if (!record.policy.container_failures.empty()) {
       if (auto text = overstatement(world, view); !text.empty()) return text;
@@ -171,10 +200,13 @@ std::string untruth(World& world, const Intent& intent, const std::vector<contro
     }
     std::size_t targets = 0;
     std::size_t holding = 0;
+    bool troubled = false;
     for (const auto& host : world.hosts) {
+      const bool skewed = std::chrono::abs(host->clock().ahead) > std::chrono::seconds(1);
       for (const auto& each : namespaces_of(*host)) {
-        targets += static_cast<std::size_t>(
-            std::ranges::count_if(each.members, [&](auto* it) { return matches(record, *it); }));
+        const auto count = std::ranges::count_if(each.members, [&](auto* it) { return matches(record, *it); });
+        targets += static_cast<std::size_t>(count);
+        troubled |= count > 0 && (skewed || is_taken(*host, each.owner, intent.manager));
       }
       for (const auto& [id, it] : host->containers()) {
         if (!it.process) continue;
@@ -182,6 +214,7 @@ std::string untruth(World& world, const Intent& intent, const std::vector<contro
       }
     }
     control::Phase phase = holding > 0 ? control::Phase::active : control::Phase::armed;
+    if (troubled) phase = control::Phase::degraded;
     if (targets == 0) phase = control::Phase::waiting;
     if (intent.halted) phase = control::Phase::halted;
     if (world.agenda.now() >= policy::expiry(record.policy.schedule)) phase = control::Phase::expired;

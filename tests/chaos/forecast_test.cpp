@@ -43,7 +43,7 @@ class ForecastTest : public testing::Test {
   }
 
   World world{7};
-  Service service{world, 30s};
+  Service service{world, "m1", 30s};
 };
 
 TEST_F(ForecastTest, ComesTrueAlsoOverDeathsOfTheServiceInMidWindow) {

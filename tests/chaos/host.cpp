@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "control/log.hpp"
 
 namespace entropy::chaos {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -19,8 +21,13 @@ bool is_up(const HostContainer& it) { return it.container.state == "running" || 
 
 }  // namespace
 
+std::string manager_of(const HostContainer& it) {
+  const auto found = it.container.labels.find("entropy.manager");
+  return found == it.container.labels.end() ? "" : found->second;
+}
+
 Host::Host(std::string name, Agenda& agenda, Dice& dice, const Weather& weather)
-    : name_(std::move(name)), agenda_(agenda), dice_(dice), weather_(weather) {}
+    : name_(std::move(name)), agenda_(agenda), clock_(agenda), dice_(dice), weather_(weather) {}
 
 HostContainer* Host::find(const std::string& id_or_name) {
   if (const auto found = containers_.find(id_or_name); found != containers_.end()) return &found->second;
@@ -39,6 +46,12 @@ std::vector<std::string> Host::ids(bool injectors, std::string_view state) const
   return ids;
 }
 
+std::vector<std::string> Host::injectors_of(const std::string& manager, std::string_view state) const {
+  auto all = ids(true, state);
+  std::erase_if(all, [&](const auto& id) { return manager_of(containers_.at(id)) != manager; });
+  return all;
+}
+
 Result<std::string> Host::create(const docker::ContainerSpec& spec) {
   if (find(spec.name) != nullptr) return fail(ErrorCode::conflict, concat("the name ", spec.name, " is taken"));
   if (spec.network_mode.starts_with(joined) && find(spec.network_mode.substr(joined.size())) == nullptr)
@@ -48,6 +61,7 @@ Result<std::string> Host::create(const docker::ContainerSpec& spec) {
   it.container.id = concat(name_, "-", std::string(6 - number.size(), '0'), number);
   it.container.name = spec.name;
   it.container.state = "created";
+  it.created = clock_.now();
   it.container.labels = spec.labels;
   it.container.network_mode = spec.network_mode;
   it.auto_remove = spec.auto_remove;
@@ -86,12 +100,13 @@ void Host::run_injector(HostContainer& it) {
   surroundings.on_exit = [this, id] { (void)die(id); };
   surroundings.on_started = [this](const program::Fault& fault) { on_fault_started(fault); };
   surroundings.refuses = [this, id](const kernel::State& wanted) { return refuses(id, wanted); };
-  it.process = std::make_unique<InjectorProcess>(agenda_, std::move(surroundings));
+  it.process = std::make_unique<InjectorProcess>(agenda_, clock_, std::move(surroundings));
   it.process->start();
   it.process->input(std::exchange(it.input, {}));
 }
 
-void Host::clock_was_set() {
+void Host::set_clock(Duration ahead) {
+  clock_.ahead = ahead;
   std::vector<std::string> running;  // some may end over it
   for (const auto& [id, it] : containers_) {
     if (it.process) running.push_back(id);
@@ -168,6 +183,7 @@ Result<> Host::freeze(const std::string& id, bool frozen) {
     return fail(ErrorCode::conflict, concat(id, frozen ? " can't be paused" : " is not paused"));
   pause(id, frozen);
   if (frozen) it->harm.insert("paused");
+  log::debug("{} is {}", id, frozen ? "paused" : "unpaused");
   return {};
 }
 
@@ -192,6 +208,7 @@ Result<> Host::update(const std::string& id, const docker::Limits& limits) {
   } else {
     it->harm.erase("limited");
   }
+  log::debug("{} is limited to quota {}, pids {}", id, it->limits.cpu_quota, it->limits.pids.value_or(0));
   tell("container", "update", id);
   return {};
 }
@@ -233,6 +250,10 @@ void Host::cut(const std::shared_ptr<Channel>& channel) {
 
 // Pieces of a stream arrive in order, and may be cut anywhere.
 void Host::output(const std::string& id, const std::string& line) {
+  constexpr std::size_t kept = 5;
+  auto& said = containers_.at(id).log;
+  said.push_back(line);
+  if (said.size() > kept) said.pop_front();
   for (const auto& weak : containers_.at(id).channels) {
     const auto channel = weak.lock();
     if (!channel || channel->cut) continue;
@@ -257,7 +278,7 @@ void Host::tell(const std::string& type, const std::string& action, const std::s
   event.action = action;
   event.id = id;
   if (type == "network") event.attributes["container"] = id;
-  event.time = agenda_.now();
+  event.time = clock_.now();
   for (const auto& each : subscriptions_) {
     if (dice_.chance(weather_.lost)) continue;
     const Duration delay = dice_.chance(weather_.disordered) ? dice_.between(1ms, 2s) : Duration(200);
@@ -277,8 +298,7 @@ void Host::cut_all() {
     if (const auto channel = weak.lock()) cut(channel);
   }
   for (const auto& each : std::exchange(subscriptions_, {})) {
-    each->ended = true;
-    each->on_end();
+    if (!std::exchange(each->ended, true)) each->on_end();
   }
 }
 

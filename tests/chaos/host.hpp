@@ -36,6 +36,7 @@ struct Subscription {
 struct HostContainer {
   docker::Container container;
   bool auto_remove = false;
+  Time created;
   std::string started_at;
   int starts = 0;
   docker::Limits limits;
@@ -44,7 +45,22 @@ struct HostContainer {
   std::string network_namespace;  // of its latest start
   std::string input;              // that waits for the first start
   std::unique_ptr<InjectorProcess> process;
+  std::deque<std::string> log;  // the latest that it has said
   std::vector<std::weak_ptr<Channel>> channels;
+};
+
+// Empty: it is nobody's injector.
+std::string manager_of(const HostContainer& it);
+
+// A host's UTC, as far as it differs from the manager's.
+class HostClock final : public Clock {
+ public:
+  explicit HostClock(const Agenda& agenda) : agenda_(agenda) {}
+  Time now() const override { return agenda_.now() + ahead; }
+  Duration ahead{0};
+
+ private:
+  const Agenda& agenda_;
 };
 
 class Host {
@@ -55,6 +71,7 @@ class Host {
   const std::map<std::string, HostContainer>& containers() const { return containers_; }
   HostContainer* find(const std::string& id_or_name);
   std::vector<std::string> ids(bool injectors, std::string_view state = "") const;
+  std::vector<std::string> injectors_of(const std::string& manager, std::string_view state = "") const;
 
   // The engine's verbs.
   Result<std::string> create(const docker::ContainerSpec& spec);
@@ -69,7 +86,11 @@ class Host {
   void rename(const std::string& id, std::string name);
   void connect(const std::string& id, const std::string& network, bool connected);
   void input(const std::string& id, const std::string& bytes);
-  void clock_was_set();
+  const HostClock& clock() const { return clock_; }
+  // Who waits for a time of day is woken.
+  void set_clock(Duration ahead);
+  // That the manager's clock was set is of no matter here: this is another machine.
+  void keep_clock(Duration jump) { clock_.ahead -= jump; }
 
   std::shared_ptr<Channel> attach(const std::string& id);
   void subscribe(std::shared_ptr<Subscription> subscription) { subscriptions_.push_back(std::move(subscription)); }
@@ -83,6 +104,8 @@ class Host {
 
   std::set<std::string> images;
   std::function<void(const program::Fault&)> on_fault_started = [](const program::Fault&) {};
+  // A manager lays hands on another one's injector.
+  std::function<void(const std::string& what)> on_trespass = [](const std::string&) {};
 
   // Whether the injector, living or dead, has held such a fault within the last `moment`; an empty id: any injector.
   bool held_lately(const std::string& injector, const std::string& policy, const std::string& failure,
@@ -98,6 +121,7 @@ class Host {
 
   std::string name_;
   Agenda& agenda_;
+  HostClock clock_;
   Dice& dice_;
   const Weather& weather_;
   std::map<std::string, HostContainer> containers_;

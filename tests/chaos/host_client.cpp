@@ -118,12 +118,26 @@ docker::Task<T> HostClient::call(std::function<Result<T>()> effect) {
   co_return std::move(exchange->answer);
 }
 
+docker::Task<> HostClient::change(std::string id, std::function<Result<>(Host&)> effect) {
+  return call<void>([host = &host_, life = life_, id, effect] {
+    const HostContainer* it = host->find(id);
+    const std::string owner = it == nullptr ? "" : manager_of(*it);
+    if (!owner.empty() && owner != life->manager)
+      host->on_trespass(concat(life->manager, " lays hands on ", id, ", which is ", owner, "'s"));
+    return effect(*host);
+  });
+}
+
 docker::Task<> HostClient::ping() {
   return call<void>([] { return Result<>(); });
 }
 
 docker::Task<docker::EngineInfo> HostClient::info() {
-  return call<docker::EngineInfo>([] { return docker::EngineInfo(); });
+  return call<docker::EngineInfo>([host = &host_] {
+    docker::EngineInfo info;
+    info.clock = host->clock().now();
+    return info;
+  });
 }
 
 docker::Task<std::vector<docker::Container>> HostClient::list_containers(bool all, std::vector<std::string>) {
@@ -142,6 +156,7 @@ docker::Task<docker::ContainerDetails> HostClient::inspect_container(std::string
     if (it == nullptr) return fail(ErrorCode::not_found, concat("No such container: ", id));
     docker::ContainerDetails details;
     details.container = it->container;
+    details.created = it->created;
     details.started_at = it->started_at;
     details.limits = it->limits;
     return details;
@@ -156,34 +171,34 @@ docker::Task<std::string> HostClient::create_container(docker::ContainerSpec spe
 }
 
 docker::Task<> HostClient::start_container(std::string id) {
-  return call<void>([host = &host_, id] { return host->start(id); });
+  return change(id, [id](Host& host) { return host.start(id); });
 }
 
 docker::Task<> HostClient::stop_container(std::string id, Duration) {
-  return call<void>([host = &host_, id] { return host->stop(id); });
+  return change(id, [id](Host& host) { return host.stop(id); });
 }
 
 docker::Task<> HostClient::kill_container(std::string id, std::string) {
-  return call<void>([host = &host_, id] { return host->die(id); });
+  return change(id, [id](Host& host) { return host.die(id); });
 }
 
 docker::Task<> HostClient::restart_container(std::string id, Duration) {
-  return call<void>([host = &host_, id] {
-    (void)host->die(id);
-    return host->start(id);
+  return change(id, [id](Host& host) {
+    (void)host.die(id);
+    return host.start(id);
   });
 }
 
 docker::Task<> HostClient::pause_container(std::string id) {
-  return call<void>([host = &host_, id] { return host->freeze(id, true); });
+  return change(id, [id](Host& host) { return host.freeze(id, true); });
 }
 
 docker::Task<> HostClient::unpause_container(std::string id) {
-  return call<void>([host = &host_, id] { return host->freeze(id, false); });
+  return change(id, [id](Host& host) { return host.freeze(id, false); });
 }
 
 docker::Task<> HostClient::update_container(std::string id, docker::Limits limits) {
-  return call<void>([host = &host_, id, limits] { return host->update(id, limits); });
+  return change(id, [id, limits](Host& host) { return host.update(id, limits); });
 }
 
 docker::Task<docker::Usage> HostClient::container_usage(std::string) {
@@ -191,16 +206,21 @@ docker::Task<docker::Usage> HostClient::container_usage(std::string) {
 }
 
 docker::Task<> HostClient::remove_container(std::string id, bool) {
-  return call<void>([host = &host_, id] { return host->remove(id); });
+  return change(id, [id](Host& host) { return host.remove(id); });
 }
 
-docker::Task<> HostClient::logs(std::string, bool, std::size_t, std::function<bool(std::string_view)>) {
-  return call<void>([] { return Result<>(); });
+docker::Task<> HostClient::logs(std::string id, bool, std::size_t, std::function<bool(std::string_view)> sink) {
+  return call<void>([host = &host_, id, sink]() -> Result<> {
+    const HostContainer* it = host->find(id);
+    if (it == nullptr) return fail(ErrorCode::not_found, concat("No such container: ", id));
+    for (const auto& line : it->log) sink(line);
+    return {};
+  });
 }
 
 docker::Task<std::unique_ptr<docker::AttachStream>> HostClient::attach(std::string id) {
-  auto there = co_await call<void>([host = &host_, id]() -> Result<> {
-    const HostContainer* it = host->find(id);
+  auto there = co_await change(id, [id](Host& host) -> Result<> {
+    const HostContainer* it = host.find(id);
     if (it == nullptr) return fail(ErrorCode::not_found, concat("No such container: ", id));
     if (it->container.state == "exited") return fail(ErrorCode::conflict, "it is not running");
     return {};

@@ -11,6 +11,7 @@ namespace entropy::chaos {
 
 // Of a manager. When it is dead, whatever its code still does reaches nobody.
 struct Life {
+  std::string manager;
   bool dead = false;
   // kill -9 when so many more calls of an engine, or commits, have begun; before or after they are done.
   std::optional<int> calls_left;
@@ -54,6 +55,8 @@ class HostClient final : public docker::Engine {
  private:
   template <class T>
   docker::Task<T> call(std::function<Result<T>()> effect);
+  // The same of what changes a container, which may not be another manager's.
+  docker::Task<> change(std::string id, std::function<Result<>(Host&)> effect);
   Duration travel_time();
 
   Host& host_;

@@ -18,10 +18,11 @@ FaultKey key_of(const program::Fault& fault) {
   return {fault.policy, fault.failure, fault.window, fault.planned_start};
 }
 
-InjectorProcess::InjectorProcess(Agenda& agenda, Surroundings surroundings)
+InjectorProcess::InjectorProcess(Agenda& agenda, const Clock& clock, Surroundings surroundings)
     : agenda_(agenda),
+      clock_(clock),
       surroundings_(std::move(surroundings)),
-      injector_({backend_, agenda, agenda, std::string(version), ""},
+      injector_({backend_, clock, agenda, std::string(version), ""},
                 [this](program::Report report) { on_report(std::move(report)); }) {
   backend_.refuses = surroundings_.refuses;
 }
@@ -70,7 +71,7 @@ void InjectorProcess::go_on() {
   if (injector_.exit_code()) return surroundings_.on_exit();
   if (wake_) agenda_.cancel(*wake_);
   const injector::Wake wake = injector_.wake_at();
-  const Duration by_wall = wake.wall == policy::never ? Duration::max() : wake.wall - agenda_.now();
+  const Duration by_wall = wake.wall == policy::never ? Duration::max() : wake.wall - clock_.now();
   wake_ = agenda_.after(std::min(by_wall, wake.steady - agenda_.elapsed()), [this] {
     wake_.reset();
     if (frozen()) return;

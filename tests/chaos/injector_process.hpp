@@ -27,7 +27,7 @@ class InjectorProcess {
     // Why the kernel refuses; the namespace may have another owner of rules.
     std::function<std::optional<Error>(const kernel::State&)> refuses;
   };
-  InjectorProcess(Agenda& agenda, Surroundings surroundings);
+  InjectorProcess(Agenda& agenda, const Clock& clock, Surroundings surroundings);
   ~InjectorProcess();
   InjectorProcess(const InjectorProcess&) = delete;
   InjectorProcess& operator=(const InjectorProcess&) = delete;
@@ -58,6 +58,7 @@ class InjectorProcess {
   bool expired() const;
 
   Agenda& agenda_;
+  const Clock& clock_;
   Surroundings surroundings_;
   fakes::FakeBackend backend_;
   injector::Injector injector_;

@@ -14,7 +14,8 @@ int prepare_connection(sqlite3* database, char**, const sqlite3_api_routines*) {
 
 }  // namespace
 
-Service::Service(World& world, Duration lease) : world_(world), lease_(lease) {
+Service::Service(World& world, std::string manager_id, Duration lease)
+    : world_(world), manager_id_(std::move(manager_id)), lease_(lease) {
   commit_hook = on_commit;
   sqlite3_auto_extension(reinterpret_cast<void (*)()>(prepare_connection));
   opening = this;
@@ -36,10 +37,11 @@ bool Service::may_commit() {
 
 void Service::begin() {
   life_ = std::make_shared<Life>();
+  life_->manager = manager_id_;
   io_ = std::make_unique<asio::io_context>(1);
   timing_ = std::make_unique<VirtualTiming>(world_.agenda, io_->get_executor());
   control::ManagerOptions options;
-  options.manager_id = "m1";
+  options.manager_id = manager_id_;
   options.lease = lease_;
   options.random_seed = world_.dice.next();
   options.image = {"entropy-injector:chaos", "tar"};

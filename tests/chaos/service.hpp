@@ -20,7 +20,7 @@ struct World {
 
 class Service {
  public:
-  explicit Service(World& world, Duration lease);
+  Service(World& world, std::string manager_id, Duration lease);
   ~Service() { end(); }
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -28,7 +28,7 @@ class Service {
   void begin();
   void end();  // as kill -9 does
   bool runs() const { return manager_ != nullptr; }
-  control::Manager& manager() { return *manager_; }
+  control::Manager& manager() const { return *manager_; }
   Life& life() const { return *life_; }
   store::Store& store() { return *store_; }
   int commits() const { return commits_; }
@@ -50,6 +50,7 @@ class Service {
   bool may_commit();
 
   World& world_;
+  std::string manager_id_;
   Duration lease_;
   std::unique_ptr<store::Store> store_;
   std::shared_ptr<Life> life_ = std::make_shared<Life>();

@@ -19,13 +19,15 @@ constexpr Duration unclaimed = 10s;     // how long a new manager waits for inje
 constexpr Duration on_the_way = 100ms;  // a report
 constexpr Duration a_new_start = 10s;   // of a target that was stopped, and of its injector
 constexpr Duration watch_every = 1700ms;
+// Of one that was only created nobody knows how old it is, where clocks are set.
+constexpr Duration longest_doubt = 30min;
 
 }  // namespace
 
 Storm::Storm(std::uint64_t seed, std::function<void(const std::string&)> tell)
     : world_(seed),
       lease_(std::chrono::seconds(std::vector{3, 6, 30}[world_.dice.below(3)])),
-      service_(world_, lease_),
+      service_(world_, our_id, lease_),
       tell_(std::move(tell)) {}
 
 std::string Storm::run() {
@@ -37,7 +39,14 @@ std::string Storm::run() {
     resume();
     settle("after resuming", convergence);
   }
+  if (neighbour_ && !neighbour_->is_gone() && broken_.empty()) clean();
   clear_away();
+  if (neighbour_ && !neighbour_->is_gone() && broken_.empty()) {
+    settle("with the neighbour alone", convergence);
+    neighbour_->remove_all();
+    wait(15s);
+    check_nothing_is_left(neighbours_id);
+  }
   check_history();
   service_.end();
   return broken_;
@@ -72,10 +81,18 @@ void Storm::set_up() {
     world_.hosts.push_back(std::make_unique<Host>(concat("h", i + 1), world_.agenda, world_.dice, world_.weather));
     Host& host = *world_.hosts.back();
     host.on_fault_started = [this](const program::Fault& fault) { on_fault(fault); };
+    host.on_trespass = [this](const std::string& what) {
+      if (!neighbour_ || !neighbour_->is_gone()) broken(what);
+    };
+    if (world_.dice.chance(0.1)) other_machines_.push_back(&host);
     for (std::size_t n = 1 + world_.dice.below(4); n > 0; --n) add_container(host);
   }
   begin_again();
   create();
+  if (!world_.dice.chance(0.25)) return;
+  neighbour_ = std::make_unique<Neighbour>(
+      world_, lease_, [this](const std::string& what) { say(what); },
+      [this](const std::string& what) { broken(what); });
 }
 
 // From event to event; the manager does at once what it can do.
@@ -86,10 +103,16 @@ void Storm::go_until(Duration end) {
       service_.end();
       world_.agenda.after(world_.dice.between(0s, longest_absence), [this] { begin_again(); });
     }
+    if (neighbour_) neighbour_->work();
     if (world_.agenda.elapsed() >= next_watch_) watch();
     if (world_.agenda.next() > end) break;
     world_.agenda.run_next();
   }
+}
+
+void Storm::wait(Duration time) {
+  world_.agenda.after(time, [] {});
+  go_until(world_.agenda.elapsed() + time);
 }
 
 void Storm::blow() {
@@ -99,7 +122,11 @@ void Storm::blow() {
     // Time goes on even if nothing happens.
     world_.agenda.after(world_.dice.between(1ms, 1s), [] {});
     if (!broken_.empty()) return;
-    world_.dice.chance(0.5) ? user_acts() : nature_acts();
+    if (neighbour_ && world_.dice.chance(0.2)) {
+      neighbour_->act();
+    } else {
+      world_.dice.chance(0.5) ? user_acts() : nature_acts();
+    }
   }
 }
 
@@ -110,15 +137,48 @@ void Storm::calm_down() {
   world_.weather = {};
   service_.life().calls_left.reset();
   service_.life().commits_left.reset();
+  if (neighbour_) neighbour_->calm_down();
   for (const auto& host : world_.hosts) {
     for (const auto& id : host->ids(true, "paused")) host->pause(id, false);
   }
-  go_until(world_.agenda.elapsed() + 100s);  // whatever was under way
+  wait(100s);  // whatever was under way
   if (broken_.empty()) compare_policies();
+  if (neighbour_ && neighbour_->is_gone()) bury_neighbour();
+}
+
+// As `entropy doctor --fix`: what the neighbour serves stays.
+void Storm::clean() {
+  service_.ask<std::vector<control::CleanedView>>(service_.manager().clean_endpoints({}), [this](const auto& cleaned) {
+    if (!cleaned) return broken(concat("cleaning: ", cleaned.error().message));
+    for (const auto& each : *cleaned) {
+      say(concat("cleaned ", each.endpoint, ": ", join(each.removed, ", ")));
+      if (!each.removed.empty() && !neighbour_->is_gone()) broken(concat(each.removed.front(), " is no orphan"));
+    }
+  });
+}
+
+// What holds in its injectors has ended with their lease; that nobody comes back for them is found out.
+void Storm::bury_neighbour() {
+  const auto left = [&](Host& host) { return host.injectors_of(neighbours_id); };
+  for (const auto& host : world_.hosts) {
+    for (const auto& id : left(*host)) {
+      const auto& process = host->find(id)->process;
+      if (process && !process->held().empty()) return broken(concat(id, " holds something, and nobody leases it"));
+    }
+  }
+  const auto any_left = [&] {
+    return std::ranges::any_of(world_.hosts, [&](auto& host) { return !left(*host).empty(); });
+  };
+  const Duration end = world_.agenda.elapsed() + longest_doubt;
+  while (broken_.empty() && any_left() && world_.agenda.elapsed() < end) {
+    clean();
+    wait(30s);
+  }
+  if (any_left() && broken_.empty()) broken("what the neighbour has left is no orphan");
 }
 
 Intent Storm::intent() const {
-  Intent intent;
+  Intent intent{our_id, {}, false};
   intent.halted = halted_;
   for (const auto& [name, known] : known_) {
     if (known.exists) intent.policies.push_back(known.record);
@@ -133,29 +193,32 @@ bool Storm::any_stops() const {
   });
 }
 
+std::string Storm::wrong() {
+  std::vector<Intent> intents = {intent()};
+  const bool two = neighbour_ && !neighbour_->is_gone();
+  if (two) intents.push_back(neighbour_->intent());
+  auto text = deviation(world_, intents);
+  if (text.empty()) text = untruth(world_, intents[0], service_.manager());
+  if (text.empty() && two) text = untruth(world_, intents[1], neighbour_->service().manager());
+  return text;
+}
+
 // Within the time all is as it shall be, and stays so.
 void Storm::settle(const std::string& when, Duration within) {
   const Duration end = world_.agenda.elapsed() + within;
-  const auto wrong = [&] {
-    auto text = deviation(world_, intent());
-    return text.empty() ? untruth(world_, intent(), service_.manager().policies()) : text;
-  };
   while (broken_.empty() && !wrong().empty()) {
     if (world_.agenda.elapsed() > end) return broken(concat(when, ": ", wrong()));
-    world_.agenda.after(500ms, [] {});
-    go_until(world_.agenda.elapsed() + 500ms);
+    wait(500ms);
   }
   say(concat(when, ": all is well"));
   for (int i = 0; i < 8 && broken_.empty(); ++i) {
-    world_.agenda.after(4s + 137us, [] {});
-    go_until(world_.agenda.elapsed() + 4s + 137us);
+    wait(4s + 137us);
     if (const auto text = wrong(); !text.empty() && broken_.empty()) {
       // At the edge of a window a report may be on its way.
       bool still = true;
       const Duration patience_ends = world_.agenda.elapsed() + (any_stops() ? a_new_start : on_the_way);
       while (still && broken_.empty() && world_.agenda.elapsed() < patience_ends) {
-        world_.agenda.after(on_the_way, [] {});
-        go_until(world_.agenda.elapsed() + on_the_way);
+        wait(on_the_way);
         still = !wrong().empty();
       }
       if (still) broken(concat(when, ", having been well: ", wrong()));
@@ -174,16 +237,20 @@ void Storm::clear_away() {
       check_quiet(known.record.policy.name, "it was removed");
     });
   }
-  world_.agenda.after(15s, [] {});
-  go_until(world_.agenda.elapsed() + 15s);
-  for (const auto& host : world_.hosts) {
-    if (broken_.empty() && !host->ids(true).empty()) broken(concat(host->ids(true).front(), " is left"));
-    for (const auto& [id, it] : host->containers()) {
-      if (broken_.empty() && !it.harm.empty()) broken(concat(id, " is left ", *it.harm.begin()));
-    }
-  }
+  wait(15s);
+  check_nothing_is_left(our_id);
   for (const auto& [name, known] : known_) {
     if (broken_.empty() && known.exists) broken(concat(name, " could not be removed in time"));
+  }
+}
+
+void Storm::check_nothing_is_left(const std::string& manager) {
+  for (const auto& host : world_.hosts) {
+    const auto injectors = host->injectors_of(manager);
+    if (!injectors.empty()) return broken(concat(injectors.front(), " is left"));
+    for (const auto& [id, it] : host->containers()) {
+      if (!it.harm.empty()) return broken(concat(id, " is left ", *it.harm.begin()));
+    }
   }
 }
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "chaos/expectation.hpp"
+#include "chaos/neighbour.hpp"
 
 namespace entropy::chaos {
 
@@ -35,7 +35,12 @@ class Storm {
   void settle(const std::string& when, Duration within);
   bool any_stops() const;
   void clear_away();
+  void clean();
+  void bury_neighbour();
+  void check_nothing_is_left(const std::string& manager);
+  std::string wrong();
   void go_until(Duration end);
+  void wait(Duration time);
   void watch();
   void check_views();
   void check_rows();
@@ -57,7 +62,6 @@ class Storm {
   void learn(const std::string& name, const Result<control::PolicyView>& answer);
   void compare_policies();
   bool killed() const { return service_.life().dead; }
-  policy::Draft draft(const std::string& name);
   std::string some_policy();
   void check_quiet(const std::string& policy, const std::string& why);
   void on_fault(const program::Fault& fault);
@@ -69,14 +73,17 @@ class Storm {
   void act_on_target(Host& host);
   void act_on_injector(Host& host);
   void act_on_engine(Host& host);
+  void set_clocks();
   void plan_death();
   void end_in_order();
   void begin_again();
 
   World world_;
+  std::vector<Host*> other_machines_;  // with clocks of their own
   Duration lease_;
   Service service_;
   std::function<void(const std::string&)> tell_;
+  std::unique_ptr<Neighbour> neighbour_;  // in some storms
   std::map<std::string, Known> known_;
   bool halted_ = false;
   bool halt_uncertain_ = false;

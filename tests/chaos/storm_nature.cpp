@@ -16,7 +16,7 @@ const std::vector<std::string> services = {"a", "b", "c"};
 
 void Storm::nature_acts() {
   Host& host = *world_.hosts[world_.dice.below(world_.hosts.size())];
-  switch (world_.dice.below(12)) {
+  switch (world_.dice.below(13)) {
     case 0:
     case 1:
       return change_weather();
@@ -32,6 +32,8 @@ void Storm::nature_acts() {
       return act_on_injector(host);
     case 9:
       return act_on_engine(host);
+    case 10:
+      return set_clocks();
     default:
       return plan_death();
   }
@@ -157,6 +159,29 @@ void Storm::act_on_engine(Host& host) {
   }
 }
 
+// Of the manager's machine, which most engines are on, or of another one.
+void Storm::set_clocks() {
+  const Duration longest = world_.dice.one_of(std::vector<Duration>{900ms, 10s, 5min});
+  const Duration by = world_.dice.between(1ms, longest) * (world_.dice.chance(0.5) ? 1 : -1);
+  const std::string text = concat(by < 0ms ? "-" : "", to_string(std::chrono::abs(by)));
+  if (!other_machines_.empty() && world_.dice.chance(0.5)) {
+    Host& host = *world_.dice.one_of(other_machines_);
+    say(concat("the clock of ", host.name(), " is set by ", text));
+    // Who is a second ahead is, or is not, said to differ.
+    const bool unclear = std::chrono::abs(std::chrono::abs(host.clock().ahead + by) - 1s) < 100ms;
+    return host.set_clock(unclear || world_.dice.chance(0.3) ? 0ms : host.clock().ahead + by);
+  }
+  say(concat("the clock is set by ", text));
+  world_.agenda.jump(by);
+  for (const auto& host : world_.hosts) {
+    if (std::ranges::find(other_machines_, host.get()) != other_machines_.end()) {
+      host->keep_clock(by);
+    } else {
+      host->set_clock(0ms);
+    }
+  }
+}
+
 // kill -9: now, or at one of the next calls or commits, before or after it is done.
 void Storm::plan_death() {
   if (!service_.runs()) return;
@@ -194,7 +219,7 @@ void Storm::end_in_order() {
     };
     for (const auto& host : world_.hosts) {
       for (const std::string_view state : {"created", "running"}) {
-        const auto ids = host->ids(true, state);
+        const auto ids = host->injectors_of(our_id, state);
         if (*left == 0 && up(*host) && !ids.empty()) broken(concat(ids.front(), " is left, ", state));
       }
       for (const auto& [id, it] : host->containers()) {

@@ -3,43 +3,14 @@
 
 #include "base/text.hpp"
 #include "chaos/storm.hpp"
+#include "chaos/wishes.hpp"
 
 namespace entropy::chaos {
 namespace {
 
 using namespace std::chrono_literals;
 
-const std::vector<std::string> selectors = {"service=a", "service in (a,b)", "service!=a",
-                                            "@name=t*",  "@network=net1",    "service=c"};
-const std::vector<std::string> failures = {R"({"latency": {"delay": "50ms"}})",
-                                           R"("partition")",
-                                           R"({"loss": {"percent": 10}})",
-                                           R"({"loss": {"percent": 5}, "latency": {"delay": "5ms"}})",
-                                           R"("pause")",
-                                           R"("stop")",
-                                           R"({"cpu": {"limit": 0.2}, "pids": {"limit": 20}})",
-                                           R"({"pids": {"limit": 10}})"};
-const std::vector<std::string> schedules = {"",
-                                            "",
-                                            R"(, "frequency": "4s", "duration": "2s")",
-                                            R"(, "frequency": "7s", "probability": 0.5)",
-                                            R"(, "frequency": "1s", "duration": "300ms")",
-                                            R"(, "duration": "20s", "delay": "3s")",
-                                            R"(, "frequency": "10s", "duration": "9s", "ttl": "35s")",
-                                            R"(, "frequency": "5s", "windows": 4)"};
-
 }  // namespace
-
-policy::Draft Storm::draft(const std::string& name) {
-  while (true) {
-    const std::string json = concat(R"({"name": ")", name, R"(", "selector": ")", world_.dice.one_of(selectors),
-                                    R"(", "failure": )", world_.dice.one_of(failures), world_.dice.one_of(schedules),
-                                    world_.dice.chance(0.1) ? R"(, "pick": "1")" : "",
-                                    world_.dice.chance(0.1) ? R"(, "state": "stopped")" : "", "}");
-    auto made = policy::draft_from_json(*policy::parse_json(json));
-    if (made) return std::move(*made);  // some windows are too short for a container
-  }
-}
 
 std::string Storm::some_policy() {
   std::vector<std::string> names;
@@ -90,7 +61,7 @@ void Storm::learn(const std::string& name, const Result<control::PolicyView>& an
 void Storm::create() {
   if (known_.size() > 6) return;
   const std::string name = concat("p", ++names_);
-  const auto wanted = draft(name);
+  const auto wanted = some_draft(world_.dice, name);
   say(concat("create ", policy::print_json(policy::to_json(wanted.policy))));
   const auto answer = service_.manager().create_policy(wanted);
   say(answer ? "  done" : concat("  ", answer.error().message));
@@ -101,7 +72,7 @@ void Storm::create() {
 void Storm::change() {
   const std::string name = some_policy();
   if (name.empty()) return;
-  const auto wanted = draft(name);
+  const auto wanted = some_draft(world_.dice, name);
   say(concat("put ", policy::print_json(policy::to_json(wanted.policy))));
   if (wanted.policy.running) known_[name].quiet = false;
   const auto answer = service_.manager().put_policy(name, wanted, std::nullopt);
@@ -212,7 +183,9 @@ void Storm::check_quiet(const std::string& policy, const std::string& why) {
     for (const auto& [id, it] : host->containers()) {
       if (policy.empty() && !it.harm.empty()) return broken(concat(why, ", but ", id, " is ", *it.harm.begin()));
       if (!it.process) continue;
-      if (policy.empty() && !it.process->held().empty()) return broken(concat(why, ", but ", id, " holds something"));
+      const bool ours = manager_of(it) == our_id;
+      if (policy.empty() && ours && !it.process->held().empty())
+        return broken(concat(why, ", but ", id, " holds something"));
       for (const auto& fault : it.process->holds()) {
         if (std::get<0>(fault) == policy) return broken(concat(why, ", but ", id, " holds ", policy));
       }
@@ -224,7 +197,8 @@ void Storm::on_fault(const program::Fault& fault) {
   const auto known = known_.find(fault.policy);
   if (known != known_.end() && known->second.quiet)
     broken(concat("a fault of ", fault.policy, " begins, which was stopped"));
-  if (halt_is_quiet_) broken(concat("a fault of ", fault.policy, " begins, though everything is halted"));
+  if (halt_is_quiet_ && known != known_.end())
+    broken(concat("a fault of ", fault.policy, " begins, though everything is halted"));
 }
 
 }  // namespace entropy::chaos
