@@ -190,7 +190,8 @@ bool ContainerActs::seems_undone(Act& act) {
   });
   if (in_motion) return false;
   // Its own limit where a lower one shall be: the engine was late with what we asked for before.
-  if (!in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure}))) return true;
+  if (!in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure})))
+    return true;
   act.record.state = ActState::intended;
   context_.wake();
   return false;

@@ -270,8 +270,9 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
   const auto record = tell_end(*act, complete ? store::Outcome::completed : store::Outcome::cut_short, "", measured);
   const std::string place = act->record.endpoint;
   const std::string target = act->record.container;
-  const bool is_ill = container != nullptr && !container->container().health.empty() &&
-                      (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
+  const bool is_ill =
+      container != nullptr && !container->container().health.empty() &&
+      (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
   if (is_in_doubt(*act) && container != nullptr) {
     act->record.state = ActState::over;
     save(*act);
