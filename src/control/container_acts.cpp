@@ -67,13 +67,16 @@ Result<> ContainerActs::recall() {
     Act& act = acts_.emplace(record.id, Act{record, std::move(*failure)}).first->second;
     if (record.state == ActState::held && record.done) tell_start(act);
     if (record.state == ActState::intended) act.in_doubt_until = context_.clock.now() + longest_way;
-    if (record.state == ActState::over && record.done) act.in_doubt_until = *record.done;
+    if (record.state == ActState::over && record.done) {
+      act.in_doubt_until = *record.done;
+      act.undone = act.in_doubt_until > context_.clock.now();
+    }
   }
   return {};
 }
 
 void ContainerActs::observe(Observed& observed) const {
-  for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act)});
+  for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act), act.undone});
   for (const auto& due : beginning_) observed.acts.push_back({record_of(due), due.failure});
   observed.act_troubles = troubles_;
 }
@@ -288,6 +291,7 @@ void ContainerActs::drop(std::uint64_t id) {
   log::error("acts: {}", removed.error().message);
   if (Act* act = find(id)) {  // to be tried again
     act->record.state = ActState::over;
+    act->undone = true;
     note_trouble(act->record.policy, act->record.container, removed.error().message);
   }
 }
@@ -389,7 +393,10 @@ std::optional<ContainerActs::Left> ContainerActs::left(std::string_view policy) 
 
 bool ContainerActs::holds(const Act& act) const {
   const Endpoint* where = endpoint(act.record.endpoint);
-  return act.told && act.record.state == ActState::held && where != nullptr && where->known();
+  if (!act.told || act.record.state != ActState::held || where == nullptr || !where->known()) return false;
+  if (failure::takes_down(act.failure)) return true;
+  const auto* container = find(act.record);  // one that does not run has its limit, and nobody feels it
+  return container != nullptr && container->up;
 }
 
 std::size_t ContainerActs::active() const {

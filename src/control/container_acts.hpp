@@ -71,6 +71,7 @@ class ContainerActs {
     bool told = false;  // the journal has it open
     // Until then the engine may yet do what it was asked for and has not answered: the row stays, though it was undone.
     Time in_doubt_until = {};
+    bool undone = false;                            // by us; over it is also when somebody else has undone it
     bool started_by_us = false;                     // in the place of Docker, as its restart policy says
     std::optional<Time> down_since = std::nullopt;  // since when it was seen to be down
   };
