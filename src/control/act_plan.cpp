@@ -15,6 +15,7 @@ using store::ActState;
 
 bool is_for(const ObservedAct& act, const DueAct& due) {
   const store::ActRecord& row = act.record;
+  if (act.undone) return false;
   if (row.endpoint != due.endpoint || row.policy != due.fault.policy || row.planned_start != due.fault.planned_start)
     return false;
   if (failure::is_instant(due.failure)) {

@@ -35,7 +35,8 @@ struct DueAct {
 struct ObservedAct {
   store::ActRecord record;
   failure::ContainerFailure failure;
-  bool holds = false;  // it was read back as done, and is not over
+  bool holds = false;   // it was read back as done, and is not over
+  bool undone = false;  // by the service, and kept in doubt: where it is due, it is begun anew
 };
 
 // Why an act could not be done, and when it is tried again; by policy and container id.

@@ -132,6 +132,14 @@ TEST_F(ActPlanTest, WhatSomebodyHasUndoneIsNotDoneAgainInTheSameWindow) {
   EXPECT_EQ(steps(1s), Texts{});
 }
 
+TEST_F(ActPlanTest, WhatTheServiceHasUndoneIsDoneAgainIfItIsStillDue) {
+  add("a");
+  want("p", R"("pause")");
+  take(plan(), ActState::over);
+  observed_.acts.front().undone = true;  // by a halt that is over, and its row is kept in doubt
+  EXPECT_THAT(steps(1s), testing::UnorderedElementsAre("begin pause a", "end 1"));
+}
+
 TEST_F(ActPlanTest, OneReplicaOfAServiceIsLeft) {
   for (const auto* name : {"web-1", "web-2", "web-3"}) add_replica(name);
   add("single");

@@ -68,15 +68,17 @@ Result<> ContainerActs::recall() {
     if (record.state == ActState::held && record.done) tell_start(act);
     const Duration elapsed = context_.timing.elapsed();
     if (record.state == ActState::intended) act.in_doubt_until = elapsed + longest_way;
-    // The clock may have been set since.
-    if (record.state == ActState::over && record.done)
+    if (record.state == ActState::over && record.done) {
+      // The clock may have been set since.
       act.in_doubt_until = elapsed + std::min<Duration>(*record.done - context_.clock.now(), longest_way);
+      act.undone = is_in_doubt(act);
+    }
   }
   return {};
 }
 
 void ContainerActs::observe(Observed& observed) const {
-  for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act)});
+  for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act), act.undone});
   for (const auto& due : beginning_) observed.acts.push_back({record_of(due), due.failure});
   observed.act_troubles = troubles_;
 }
@@ -308,6 +310,7 @@ void ContainerActs::drop(std::uint64_t id) {
   log::error("acts: {}", removed.error().message);
   if (Act* act = find(id)) {  // to be tried again
     act->record.state = ActState::over;
+    act->undone = true;
     note_trouble(act->record.policy, act->record.container, removed.error().message);
   }
 }
@@ -415,7 +418,10 @@ std::optional<ContainerActs::Left> ContainerActs::left(std::string_view policy) 
 
 bool ContainerActs::holds(const Act& act) const {
   const Endpoint* where = endpoint(act.record.endpoint);
-  return act.told && act.record.state == ActState::held && where != nullptr && where->known();
+  if (!act.told || act.record.state != ActState::held || where == nullptr || !where->known()) return false;
+  if (failure::takes_down(act.failure)) return true;
+  const auto* container = find(act.record);  // one that does not run has its limit, and nobody feels it
+  return container != nullptr && container->up;
 }
 
 std::size_t ContainerActs::active() const {

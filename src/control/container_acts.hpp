@@ -74,6 +74,7 @@ class ContainerActs {
     // By the time that never jumps. Until then the engine may yet do what it was asked for and has not answered: the
     // row stays, though it was undone.
     Duration in_doubt_until{0};
+    bool undone = false;                                // by us; over it is also when somebody else has undone it
     bool started_by_us = false;                         // in the place of Docker, as its restart policy says
     std::optional<Duration> down_since = std::nullopt;  // since when it was seen to be down
   };

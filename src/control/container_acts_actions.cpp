@@ -275,6 +275,7 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
       (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
   if (is_in_doubt(*act) && container != nullptr) {
     act->record.state = ActState::over;
+    act->undone = true;
     save(*act);
   } else {
     drop(id);

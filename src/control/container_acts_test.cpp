@@ -58,6 +58,30 @@ TEST_F(ContainerActsTest, AHaltUndoesAtOnceAndNothingBeginsUntilItIsOver) {
   until([&] { return state(db) == "paused"; });
 }
 
+TEST_F(ContainerActsTest, WhatAHaltHasUndoneInDoubtIsDoneAgainAfterIt) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  stop_service();
+  auto row = store_->acts()->front();
+  row.state = store::ActState::intended;  // as if it was killed before the engine had answered
+  ASSERT_TRUE(store_->put_act(row));
+  start_service();
+  until([&] { return phase("p") == Phase::active; });
+  for (const bool restarted : {false, true}) {
+    ASSERT_TRUE(wait_for(manager_->halt("enough")));
+    EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
+    EXPECT_FALSE(nothing_stored()) << "it is kept in doubt";
+    if (restarted) stop_service();
+    if (restarted) start_service();
+    ASSERT_TRUE(manager_->resume());
+    until([&] { return phase("p") == Phase::active; });
+    EXPECT_EQ(engine_->containers.at(db).more.limits.pids, 9);
+  }
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
+}
+
 TEST_F(ContainerActsTest, AfterACrashTheNextServiceUndoesIt) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   begin("p", R"("pause")", R"(, "duration": 2)");
@@ -95,6 +119,17 @@ TEST_F(ContainerActsTest, OverlappingLimitsTheLeastHolds) {
   EXPECT_EQ(pids, 30);
   ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
   EXPECT_EQ(pids, 100);
+}
+
+TEST_F(ContainerActsTest, ALimitOfWhatDoesNotRunIsNotSaidToHold) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return manager_->policy("p")->status.active == 1; });
+  engine_->die(db);
+  until([&] { return phase("p") == Phase::waiting; });
+  EXPECT_EQ(manager_->policy("p")->status.active, 0U);
+  engine_->restart(db);
+  until([&] { return manager_->policy("p")->status.active == 1; });
 }
 
 TEST_F(ContainerActsTest, WhatSomebodyUndoesIsSaidAndNotFought) {
