@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 constexpr Duration resync_period = 30s;
 constexpr Duration first_backoff = 200ms;
 constexpr Duration longest_backoff = 5s;
+constexpr std::string_view joined = "container:";
 
 bool is_up(const std::string& state) { return state == "running" || state == "paused"; }
 
@@ -196,12 +197,16 @@ void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_
   std::set<std::string> owners;
   for (auto& container : containers) {
     if (is_injector(container)) owners.insert(label_of(container, label::target));
+    if (container.network_mode.starts_with(joined)) {
+      owners.insert(container.id);
+      owners.insert(container.network_mode.substr(joined.size()));
+    }
     if (watched_.contains(container.id)) dirty_.insert(container.id);
     const std::string id = container.id;
     fresh.emplace(id, cached_from(std::move(container)));
   }
   // A start that was missed while the stream was down is found by looking: only owners of a namespace with an
-  // injector in it can be mistaken.
+  // injector in it, or with guests, can be mistaken, and these guests.
   for (const auto& id : owners) {
     const auto owner = fresh.find(id);
     if (owner != fresh.end() && owner->second.up) dirty_.insert(id);

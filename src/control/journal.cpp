@@ -369,12 +369,17 @@ void Journal::gone(const std::string& injector, const std::string& why) {
   for (const auto& key : held_by(injector)) close(key, clock_.now(), store::Outcome::cut_short, why);
 }
 
-void Journal::close_unclaimed() {
+bool Journal::close_unclaimed(const std::function<bool(const std::string& endpoint)>& is_due) {
   const Time now = clock_.now();
   for (auto& entry : std::exchange(unclaimed_, {})) {
+    if (!is_due(entry.record.endpoint)) {
+      unclaimed_.push_back(std::move(entry));
+      continue;
+    }
     const Time ended = entry.record.planned_end ? std::min(*entry.record.planned_end, now) : now;
     finish(std::move(entry.record), ended, store::Outcome::cut_short, "ended while the service was away");
   }
+  return unclaimed_.empty();
 }
 
 bool Journal::missed(const std::string& endpoint, const std::string& policy, const std::string& target,

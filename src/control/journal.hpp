@@ -55,8 +55,9 @@ class Journal {
   void holds(const Source& source, const std::vector<program::Fault>& active);
   // The injector is gone, and its faults with it.
   void gone(const std::string& injector, const std::string& why);
-  // Faults that a former service left open and that no injector claimed: closed.
-  void close_unclaimed();
+  // Faults that a former service left open and that no injector claimed: closed, where nobody can claim them any more.
+  // Whether none is left.
+  bool close_unclaimed(const std::function<bool(const std::string& endpoint)>& is_due);
   // A hit window of a target that ended before the fault could hold. False: it has come for the second time, as the
   // clock was set back, and what came of it before counts.
   bool missed(const std::string& endpoint, const std::string& policy, const std::string& target,

@@ -291,7 +291,7 @@ TEST_F(ManagerTest, TargetsSayWhichFailuresTheyAllow) {
   EXPECT_TRUE(with({"latency", "loss"}).matched);
   EXPECT_EQ(with({}).reason, "for delay, loss alone (its label entropy.allow)");
   EXPECT_FALSE(with({"partition"}).matched);
-  EXPECT_EQ(with({"partition"}).reason, "its label entropy.allow=delay, loss does not allow partition");
+  EXPECT_EQ(with({"partition"}).reason, "it does not allow partition (its label entropy.allow=delay, loss)");
 }
 
 TEST_F(ManagerTest, PreviewTouchesNothing) {

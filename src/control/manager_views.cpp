@@ -170,7 +170,7 @@ std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>&
     if (selector) {
       if (auto failed = selector->first_failed(subject_of(container))) reason = std::move(failed);
     }
-    if (!reason) reason = forbidden_failure(container.container, failures);
+    if (!reason) reason = forbidden_failure(index, container, failures);
     if (const auto allowed = state.labels.find(std::string(label::allow)); !reason && allowed != state.labels.end())
       state.reason = concat("for ", allowed->second, " alone (its label entropy.allow)");
     if (reason) {

@@ -7,6 +7,14 @@ namespace {
 
 constexpr std::string_view joined = "container:";
 
+// Both are times of one engine, if they are known yet.
+bool started_before(const ObservedContainer& one, const ObservedContainer& other) {
+  if (one.started_at.empty() || other.started_at.empty()) return false;
+  const auto first = parse_rfc3339(one.started_at);
+  const auto second = parse_rfc3339(other.started_at);
+  return first && second && *first < *second;
+}
+
 }  // namespace
 
 Index::Index(const Observed& observed) : observed_(&observed) {
@@ -37,6 +45,10 @@ void Index::add_guests() {
     if (owner == nullptr)
       owner = orphans.emplace(Key(guest->endpoint, guest->container.network_mode), guest).first->second;
     if (owner == guest) continue;
+    if (started_before(*guest, *owner)) {
+      restarted_owners_.emplace(guest, owner);
+      continue;
+    }
     owners_.emplace(guest, owner);
     guests_[owner].push_back(guest);
   }
@@ -50,6 +62,11 @@ const ObservedContainer* Index::find(std::string_view endpoint, std::string_view
 const ObservedContainer& Index::owner(const ObservedContainer& container) const {
   const auto joined_one = owners_.find(&container);
   return joined_one == owners_.end() ? container : *joined_one->second;
+}
+
+const ObservedContainer* Index::restarted_owner(const ObservedContainer& container) const {
+  const auto found = restarted_owners_.find(&container);
+  return found == restarted_owners_.end() ? nullptr : found->second;
 }
 
 std::span<const ObservedContainer* const> Index::guests(const ObservedContainer& owner) const {

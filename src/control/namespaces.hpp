@@ -25,6 +25,9 @@ class Index {
   // The container that owns the network namespace of this one: itself, or the one that it joined. An owner that is gone
   // leaves the namespace to those who joined it.
   const ObservedContainer& owner(const ObservedContainer& container) const;
+  // Of one that joined a network namespace which went away when its owner started again: that owner. The one that was
+  // left behind is nobody's guest.
+  const ObservedContainer* restarted_owner(const ObservedContainer& container) const;
   // Those who joined the owner's namespace.
   std::span<const ObservedContainer* const> guests(const ObservedContainer& owner) const;
   // Those that belong to this owner of a namespace, as observed: also old ones, and those that have ended.
@@ -43,6 +46,7 @@ class Index {
   const Observed* observed_;
   Table<const ObservedContainer*> by_id_;
   std::unordered_map<const ObservedContainer*, const ObservedContainer*> owners_;  // of those who joined one
+  std::unordered_map<const ObservedContainer*, const ObservedContainer*> restarted_owners_;
   std::unordered_map<const ObservedContainer*, std::vector<const ObservedContainer*>> guests_;
   Table<std::vector<const ObservedInjector*>> injectors_;
 };

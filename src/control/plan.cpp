@@ -52,7 +52,7 @@ Match match(const Desired& desired, const Index& index, Serving& serving) {
   for (const auto* container : std::exchange(serving.containers, {})) {
     TargetState state = target_state(*container);
     auto reason = excluded(desired.rules, index, *container);
-    if (!reason) reason = forbidden_failure(container->container, policy::failure_names(serving.policy));
+    if (!reason) reason = forbidden_failure(index, *container, policy::failure_names(serving.policy));
     if (reason) {
       state.matched = false;
       state.reason = *reason;

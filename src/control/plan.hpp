@@ -58,6 +58,7 @@ struct ObservedInjector {
   bool other_version = false;
   bool attached = false;
   bool silent = false;              // has not answered to its program in time
+  bool unheard = false;             // nothing comes of it, and the engine was asked why
   std::uint64_t sent_revision = 0;  // of the program handed over last; 0: none on this connection
   std::vector<program::Entry> sent;
   std::optional<program::State> state;  // as reported last
@@ -152,9 +153,9 @@ std::string schedule_name(const docker::Container& container);
 // Why rules exclude the container, whatever the policy; none: it may be touched.
 std::optional<std::string> excluded(const Rules& rules, const Index& index, const ObservedContainer& container);
 
-// Why not all of these failures may be made to happen to the container: entropy.allow=latency,loss on it. Without the
-// label all may.
-std::optional<std::string> forbidden_failure(const docker::Container& container,
+// Why not all of these failures may be made to happen to the container: entropy.allow=latency,loss on it, or on one that
+// shares its network. Without the label all may.
+std::optional<std::string> forbidden_failure(const Index& index, const ObservedContainer& container,
                                              const std::vector<std::string>& failures);
 
 // How a matched target fares: active (a fault of the policy holds), armed (its injector is ready), starting, degraded

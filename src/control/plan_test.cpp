@@ -206,6 +206,35 @@ TEST_F(PlanTest, SharedNamespacesShareOneInjectorAndOneRollOfTheDice) {
   EXPECT_EQ(match("slow").targets.size(), 2U);
 }
 
+TEST_F(PlanTest, WhoeverJoinedAnEarlierStartOfANetworkIsLeftAlone) {
+  auto sidecar = container("sidecar", {{"service", "sidecar"}});
+  sidecar.container.network_mode = "container:db";
+  sidecar.started_at = "2026-11-25T10:00:00.5Z";
+  observed.containers.push_back(sidecar);
+  observed.containers.edit(0).started_at = "2026-11-25T10:00:00.123456789Z";
+  desired.policies[0].policy.selector = *policy::Selector::parse("service=sidecar");
+  EXPECT_THAT(actions(), ElementsAre("create db"));
+  observed.containers.edit(0).started_at = "2026-11-25T10:00:01Z";  // it was restarted
+  EXPECT_THAT(actions(), IsEmpty());
+  EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("when db-name was started again: restart it, too"));
+}
+
+TEST_F(PlanTest, RulesHoldForTheWholeNamespace) {
+  auto sidecar = container("sidecar", {{"service", "sidecar"}, {"entropy.enable", "true"}, {"team", "a"}});
+  sidecar.container.network_mode = "container:db";
+  observed.containers.push_back(sidecar);
+  desired.policies[0].policy.selector = *policy::Selector::parse("service=sidecar");
+  EXPECT_THAT(actions(), ElementsAre("create db"));
+  desired.rules.require_opt_in = true;
+  EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("shares its network with db-name, which has not opted in"));
+  desired.rules.require_opt_in = false;
+  desired.rules.scope = *policy::Selector::parse("team=a");
+  EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("with db-name, which is outside the service's scope"));
+  desired.rules.scope.reset();
+  observed.containers.edit(0).container.labels["entropy.allow"] = "kill";
+  EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("with db-name, which does not allow latency"));
+}
+
 TEST_F(PlanTest, HaltEmptiesInjectorsAndMakesNone) {
   observed.injectors = {injector("i1", "db", entries_of(desired.policies[0], "db"))};
   observed.containers.push_back(container("db2", {{"service", "db"}}));

@@ -17,7 +17,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr Duration patience = 3s;  // beyond the time at which a renewal is answered
 constexpr Duration longest_wait = 30s;
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
 
@@ -69,8 +68,7 @@ asio::awaitable<void> Reconciler::run() {
   while (!stopped_) {
     pass();
     if (!unclaimed_closed && timing_.elapsed() > started + 2 * answer_time) {
-      journal_.close_unclaimed();
-      unclaimed_closed = true;
+      unclaimed_closed = close_unclaimed(timing_.elapsed() - started);
     }
     changed_.notify();
     Duration wait = until_next_pass(clock_.now());
@@ -78,6 +76,14 @@ asio::awaitable<void> Reconciler::run() {
     co_await work_.wait(wait);
     if (const auto pause = breath(); pause >= 1ms) co_await timing_.sleep(pause);
   }
+}
+
+// What a former service left open at an engine that can't be asked yet may hold as long as its lease.
+bool Reconciler::close_unclaimed(Duration running_for) {
+  return journal_.close_unclaimed([&](const std::string& name) {
+    const Endpoint* where = endpoint(name);
+    return where == nullptr || where->known() || running_for > options_.lease + silence_limit();
+  });
 }
 
 // A pass takes about 1 us a container. Where there are very many, what comes in quick succession, as when an engine
@@ -180,22 +186,6 @@ void Reconciler::drop_dead_injectors() {
   }
 }
 
-// A frozen injector's rules expire within two seconds: its faults are over, too, though it can't say so.
-void Reconciler::notice_silence() {
-  const Duration now = timing_.elapsed();
-  for (auto& [id, runtime] : runtimes_) {
-    const auto& known = endpoint(runtime.endpoint)->containers();
-    const auto container = known.find(id);
-    const bool frozen = container != known.end() && container->second.container().state == "paused";
-    if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
-    if (!frozen && now < runtime.quiet_since() + silence_limit()) continue;
-    runtime.silent = true;
-    if (runtime.state) runtime.state->active.clear();
-    journal_.gone(id, "the injector does not answer; the kernel let its rules expire");
-    injector_event("injector.silent", runtime.endpoint, id, frozen ? "it is paused" : "");
-  }
-}
-
 // Waiting goes by the time that never jumps. Windows that the jump has left out were never there: they are not missed.
 void Reconciler::notice_jump(Time now) {
   constexpr Duration tolerated = 1s;
@@ -223,22 +213,6 @@ void Reconciler::forget_what_is_gone(Time now) {
   for (const auto& [target, accounted] : next_window_) targets.insert(target);
   journal_.forget_unless(targets, now - every);
 }
-
-// One that can't be reached has had its lease renewed last when it was heard last, or a moment later.
-void Reconciler::notice_lapse() {
-  for (auto& [id, runtime] : runtimes_) {
-    if (runtime.link || !runtime.state || runtime.state->active.empty()) continue;
-    if (timing_.elapsed() < lapse_of(runtime)) continue;
-    runtime.state->active.clear();
-    journal_.gone(id, "it was out of reach for longer than its lease and rolled back by itself");
-  }
-}
-
-Duration Reconciler::lapse_of(const Runtime& runtime) const {
-  return runtime.heard_at + options_.lease + silence_limit();
-}
-
-Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
 
 Duration Reconciler::until_next_pass(Time now) const {
   Time next = std::min({now + longest_wait, customs_.next_look(now), acts_.next_look(now), next_let_in_});
@@ -268,7 +242,8 @@ Duration Reconciler::until_due(Duration now) const {
     next = std::min(next, std::max<Duration>(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
     if (runtime.awaits_answer()) next = std::min<Duration>(next, runtime.sent_at + answer_time);
-    if (runtime.link && !runtime.silent) next = std::min(next, runtime.quiet_since() + silence_limit());
+    if (runtime.link && !runtime.silent && !runtime.asked_about)
+      next = std::min(next, runtime.quiet_since() + silence_limit());
     if (!runtime.link && runtime.state && !runtime.state->active.empty()) next = std::min(next, lapse_of(runtime));
   }
   return next - now;

@@ -108,15 +108,20 @@ class Reconciler {
   Duration breath() const;
   void note_needs(const Plan& plan);
   void drop_dead_injectors();
+  bool close_unclaimed(Duration running_for);
+  // reconciler_silence.cpp
   void notice_silence();
+  bool is_quiet(const Runtime& runtime) const;
+  boost::asio::awaitable<void> ask_about(std::string id);
+  void declare_silent(const std::string& id, const std::string& why);
   void notice_lapse();
+  Duration lapse_of(const Runtime& runtime) const;
+  Duration silence_limit() const;
   void notice_jump(Time now);
   void forget_what_is_gone(Time now);
   void tell_notes();
   bool concerns(const Endpoint& where, const CachedContainer& container) const;
   ObservedContainers::Shared with_service(const CachedContainer& cached) const;
-  Duration lapse_of(const Runtime& runtime) const;
-  Duration silence_limit() const;
   void account_windows(const Index& index, const Plan& plan, Time now);
   void account_target(const policy::Record& record, const TargetState& target, const std::string& name, Time now);
   std::string reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
@@ -143,6 +148,7 @@ class Reconciler {
   // Removes all that bears this manager's name there until nothing is listed or the time is over; how many are left.
   boost::asio::awaitable<std::size_t> sweep(Endpoint& where, Duration deadline);
   std::size_t known_to_run(const std::string& endpoint) const;
+  std::size_t left_by_former(const std::string& endpoint) const;
   void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
 
   Timing& timing_;

@@ -25,6 +25,7 @@ struct Reconciler::Runtime {
   Duration connected_at{};
   Duration heard_at{};  // of the last report
   bool silent = false;  // no report in time; what it held last is not counted on any more
+  bool asked_about = false;  // the engine, whether it is there, for nothing is heard of it
   std::optional<program::State> state;
   std::optional<Duration> needed_since;  // until it is ready for the first time
   bool at_work = false;                  // made by this service, or given a policy by it
@@ -35,6 +36,7 @@ struct Reconciler::Runtime {
   void show(ObservedInjector& injector, Duration elapsed) const {
     injector.attached = link != nullptr;
     injector.silent = silent || (awaits_answer() && elapsed >= sent_at + answer_time);
+    injector.unheard = asked_about;
     injector.sent_revision = sent_revision;
     injector.sent = sent;
     injector.state = state;

@@ -50,7 +50,7 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
 
 // By what the engine says: it may have made a container whose creation was never answered.
 asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadline) {
-  std::size_t left = known_to_run(where.name());
+  std::size_t left = where.known() ? known_to_run(where.name()) : left_by_former(where.name());
   if (!where.lost()) left = std::max<std::size_t>(left, 1);  // until it is seen that there are none
   while (!where.lost()) {
     std::vector<std::string> labels = {concat(label::manager, "=", options_.manager_id)};
@@ -71,6 +71,13 @@ asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadlin
     co_await timing_.sleep(one_look);
   }
   co_return left;
+}
+
+// At an engine that never answered: faults that nobody has seen end.
+std::size_t Reconciler::left_by_former(const std::string& endpoint_name) const {
+  const auto open = journal_.left_open();
+  return static_cast<std::size_t>(
+      std::ranges::count(open, endpoint_name, [](const auto& record) { return record.endpoint; }));
 }
 
 // By what was heard of it last.

@@ -35,6 +35,9 @@ std::string trouble_of(const policy::Policy& policy, const Index& index, const T
   if (!target.reason.empty() || policy.failures.empty()) return target.reason;
   const auto* injector = injector_for(index, target);
   if (injector == nullptr || !injector->state) return {};
+  if (injector->unheard) {
+    return "neither its injector nor the engine answers: what holds there ends by itself with the injector's lease";
+  }
   if (!injector->state->message.empty()) return injector->state->message;
   const auto* container = index.find(target.endpoint, target.id);
   for (const auto& [fault, message] : injector->state->failed) {

@@ -1,6 +1,7 @@
 // Which containers a policy is for, and which rules keep it away from them.
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/text.hpp"
 #include "control/labels.hpp"
@@ -75,56 +76,70 @@ std::string schedule_name(const docker::Container& container) {
   return last_dot == std::string::npos || last_dot == 0 ? container.name : task.substr(0, last_dot);
 }
 
-std::optional<std::string> forbidden_failure(const docker::Container& container,
-                                             const std::vector<std::string>& failures) {
+namespace {
+
+// What hits the network of one member of a namespace hits all. `reason` is told a member and gives the words for it, as
+// in "it has not opted in", or none.
+template <class Reason>
+std::optional<std::string> first_reason(const Index& index, const ObservedContainer& container, Reason reason) {
+  if (auto own = reason(container)) return concat("it ", *own);
+  const ObservedContainer& owner = index.owner(container);
+  std::vector<const ObservedContainer*> others = {&owner};
+  others.insert(others.end(), index.guests(owner).begin(), index.guests(owner).end());
+  for (const auto* other : others) {
+    if (other == &container) continue;
+    if (auto theirs = reason(*other))
+      return concat("it shares its network with ", other->container.name, ", which ", *theirs);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> not_allowed(const docker::Container& container, const std::vector<std::string>& failures) {
   const auto found = container.labels.find(label::allow);
   if (found == container.labels.end()) return std::nullopt;
   const auto allowed = failure::names_in(found->second);
   for (const auto& name : failures) {
-    if (std::ranges::find(allowed, name) == allowed.end()) {
-      return concat("its label entropy.allow=", found->second, " does not allow ", name);
-    }
+    if (std::ranges::find(allowed, name) == allowed.end())
+      return concat("does not allow ", name, " (its label entropy.allow=", found->second, ")");
   }
   return std::nullopt;
 }
 
-namespace {
-
-bool protected_by_label(const docker::Container& container) { return label_of(container, label::protect) == "true"; }
-
-// Protection holds for the whole namespace: what hits one member hits all.
-std::optional<std::string> protecting_member(const Index& index, const ObservedContainer& container) {
-  if (protected_by_label(container.container)) return "it is protected (entropy.protect=true)";
-  const ObservedContainer& owner = index.owner(container);
-  const auto shares = [](const docker::Container& other) {
-    return concat("it shares its network with ", other.name, ", which is protected (entropy.protect=true)");
-  };
-  if (protected_by_label(owner.container)) return shares(owner.container);
-  for (const auto* guest : index.guests(owner)) {
-    if (protected_by_label(guest->container)) return shares(guest->container);
-  }
-  return std::nullopt;
+// Why the rules keep failures away from a container, as a member of its namespace.
+std::optional<std::string> closed_by_rules(const Rules& rules, const ObservedContainer& observed) {
+  const docker::Container& container = observed.container;
+  if (label_of(container, label::protect) == "true") return "is protected (entropy.protect=true)";
+  if (rules.require_opt_in && label_of(container, label::enable) != "true")
+    return "has not opted in (label entropy.enable=true)";
+  if (!rules.scope) return std::nullopt;
+  const auto failed = rules.scope->first_failed(subject_of(observed));
+  return failed ? std::optional(concat("is outside the service's scope: ", *failed)) : std::nullopt;
 }
 
 }  // namespace
+
+std::optional<std::string> forbidden_failure(const Index& index, const ObservedContainer& container,
+                                             const std::vector<std::string>& failures) {
+  std::vector<std::string> of_network;
+  std::ranges::copy_if(failures, std::back_inserter(of_network),
+                       [](const std::string& name) { return !failure::is_of_container(name); });
+  return first_reason(index, container, [&](const ObservedContainer& member) {
+    return not_allowed(member.container, &member == &container ? failures : of_network);
+  });
+}
 
 std::optional<std::string> excluded(const Rules& rules, const Index& index,
                                     const ObservedContainer& observed_container) {
   const docker::Container& container = observed_container.container;
   if (!rules.own_container.empty() && container.id.starts_with(rules.own_container)) return "it is Entropy itself";
+  if (const auto* owner = index.restarted_owner(observed_container)) {
+    return concat("its network went away when ", owner->container.name, " was started again: restart it, too");
+  }
   const std::string& mode = index.owner(observed_container).container.network_mode;
   if (mode == "host") return "it is on the host's network, which Entropy never touches";
   if (mode == "none") return "it has no network";
-  if (auto reason = protecting_member(index, observed_container)) return reason;
-  if (rules.require_opt_in && label_of(container, label::enable) != "true") {
-    return "it has not opted in (label entropy.enable=true)";
-  }
-  if (rules.scope) {
-    if (const auto failed = rules.scope->first_failed(subject_of(observed_container))) {
-      return concat("it is outside the service's scope: ", *failed);
-    }
-  }
-  return std::nullopt;
+  return first_reason(index, observed_container,
+                      [&](const ObservedContainer& member) { return closed_by_rules(rules, member); });
 }
 
 }  // namespace entropy::control

@@ -37,6 +37,7 @@ std::vector<Namespace> namespaces_of(Host& host) {
     if (it.container.network_mode.starts_with(joined)) {
       const HostContainer* other = host.find(it.container.network_mode.substr(joined.size()));
       if (other != nullptr && is_up(*other)) {
+        if (other->network_namespace != it.network_namespace) continue;  // that of an earlier start, which is gone
         owner = other->container.id;
       } else {
         // Without its owner, the first of those who joined it stands for all.

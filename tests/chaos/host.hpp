@@ -129,6 +129,7 @@ class Host {
   std::vector<std::weak_ptr<Channel>> channels_;
   std::vector<std::shared_ptr<Subscription>> subscriptions_;
   int count_ = 0;
+  int starts_ = 0;
   Duration down_until_{0};
 };
 

@@ -1,0 +1,80 @@
+// Injectors of which nothing is heard: whether they are frozen, or the way to them is.
+#include "control/log.hpp"
+#include "control/reconciler_runtime.hpp"
+#include "control/spawn.hpp"
+
+namespace entropy::control {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr Duration patience = 3s;  // beyond the time at which a renewal is answered
+constexpr Duration ask_again = 1s;
+
+}  // namespace
+
+void Reconciler::notice_silence() {
+  for (auto& [id, runtime] : runtimes_) {
+    const auto& known = endpoint(runtime.endpoint)->containers();
+    const auto container = known.find(id);
+    const bool is_paused = container != known.end() && container->second.container().state == "paused";
+    if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
+    if (is_paused) {
+      declare_silent(id, "it is paused");
+    } else if (!runtime.asked_about && is_quiet(runtime)) {
+      runtime.asked_about = true;
+      spawn(executor_, "asking about a silent injector", ask_about(id));
+    }
+  }
+}
+
+bool Reconciler::is_quiet(const Runtime& runtime) const {
+  return timing_.elapsed() >= runtime.quiet_since() + silence_limit();
+}
+
+// What it says goes the same way as the engine's answers: only while these come it is the injector that says nothing.
+// Otherwise it may hold what it held until its lease ends.
+asio::awaitable<void> Reconciler::ask_about(std::string id) {
+  bool answered = false;
+  while (!answered && !given_up_) {
+    const auto found = runtimes_.find(id);
+    if (found == runtimes_.end() || !found->second.link || !is_quiet(found->second)) break;
+    if (timing_.elapsed() >= lapse_of(found->second)) break;
+    const auto seen = co_await endpoint(found->second.endpoint)->inspect(id);
+    answered = seen || seen.error().code == ErrorCode::not_found;
+    if (!answered) co_await timing_.sleep(ask_again);
+  }
+  const auto found = runtimes_.find(id);
+  if (found == runtimes_.end() || given_up_) co_return;
+  found->second.asked_about = false;
+  if (found->second.link && !found->second.silent && is_quiet(found->second)) declare_silent(id, "");
+  wake();
+}
+
+// A frozen injector's rules expire within two seconds: its faults are over, too, though it can't say so.
+void Reconciler::declare_silent(const std::string& id, const std::string& why) {
+  Runtime& runtime = runtimes_.at(id);
+  runtime.silent = true;
+  if (runtime.state) runtime.state->active.clear();
+  journal_.gone(id, "the injector does not answer; the kernel let its rules expire");
+  injector_event("injector.silent", runtime.endpoint, id, why);
+}
+
+// One that can't be reached has had its lease renewed last when it was heard last, or a moment later.
+void Reconciler::notice_lapse() {
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.link || !runtime.state || runtime.state->active.empty()) continue;
+    if (timing_.elapsed() < lapse_of(runtime)) continue;
+    runtime.state->active.clear();
+    journal_.gone(id, "it was out of reach for longer than its lease and rolled back by itself");
+  }
+}
+
+Duration Reconciler::lapse_of(const Runtime& runtime) const {
+  return runtime.heard_at + options_.lease + silence_limit();
+}
+
+Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
+
+}  // namespace entropy::control
