@@ -82,6 +82,22 @@ TEST_F(ContainerActsTest, WhatAHaltHasUndoneInDoubtIsDoneAgainAfterIt) {
   EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
 }
 
+TEST_F(ContainerActsTest, WhatWasUndoneAndNotSeenToBeIsDoneAgainByTheNextService) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->refuse["inspect"] = Error{ErrorCode::internal, "a storm", {}};
+  std::optional<std::size_t> left;
+  asio::co_spawn(io_, manager_->shut_down(100ms), [&](std::exception_ptr, std::size_t count) { left = count; });
+  until([&] { return left.has_value(); });
+  EXPECT_EQ(left, 1U);
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
+  stop_service();
+  start_service();
+  until([&] { return phase("p") == Phase::active; });
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, 9);
+}
+
 TEST_F(ContainerActsTest, AfterACrashTheNextServiceUndoesIt) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   begin("p", R"("pause")", R"(, "duration": 2)");
