@@ -300,6 +300,13 @@ void ContainerActs::save(Act& act) {
              static_cast<int>(row.state), row.former);
 }
 
+void ContainerActs::keep_as_undoing(const Act& act) {
+  if (act.record.state != ActState::held) return;
+  store::ActRecord row = act.record;
+  row.state = ActState::intended;
+  if (const auto kept = context_.store.put_act(row); !kept) log::error("acts: {}", kept.error().message);
+}
+
 void ContainerActs::drop(std::uint64_t id) {
   log::debug("act {} of {} on {} is over", id, acts_.at(id).record.policy, acts_.at(id).record.name);
   const auto removed = context_.store.remove_act(id);

@@ -110,6 +110,9 @@ class ContainerActs {
                                              const std::string& measured = "");
   void end_by_itself(Act& act, store::Outcome outcome, const std::string& message, const std::string& measured = "");
   void save(Act& act);
+  // Should the service end before it is seen to be undone, the next one does not know whether it holds, and takes it
+  // for nobody else's doing if it does not.
+  void keep_as_undoing(const Act& act);
   void drop(std::uint64_t id);
   void note_trouble(const std::string& policy, const std::string& container, std::string message);
   void refuse(const DueAct& due, std::string message);

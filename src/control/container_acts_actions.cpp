@@ -112,14 +112,15 @@ docker::Task<> ContainerActs::begin(DueAct due) {
     if (!refusal->empty()) co_return fail(ErrorCode::conflict, *refusal);
     const docker::ContainerDetails& details = *where.containers().at(due.container).details();
     const std::string service = service_key(*where.containers().at(due.container).observed());
+    Former former{details.started_at, service, details.restart, details.restart_count, details.limits};
     // What the engine did late is not what it was like before.
     const auto doubtful = std::ranges::find_if(acts_, [&](const auto& entry) {
       const Act& other = entry.second;
       return place_of(other.record) == place_of(record) && other.failure.index() == act.failure.index() &&
              is_in_doubt(other);
     });
-    record.former = to_text({details.started_at, service, details.restart, details.restart_count, details.limits});
-    if (doubtful != acts_.end() && !failure::is_instant(due.failure)) record.former = doubtful->second.record.former;
+    if (doubtful != acts_.end()) former.limits = former_from(doubtful->second.record.former).limits;
+    record.former = to_text(former);
   } else {
     record.former = others.front()->record.former;
   }
@@ -226,7 +227,7 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
 
 docker::Task<> ContainerActs::undo_what_is_there(std::uint64_t id) {
   Act* act = find(id);
-  if (act->record.done && act->record.state == ActState::held) co_return co_await undo(id);
+  if (act->record.done && act->record.state != ActState::over) co_return co_await undo(id);
   const auto seen = co_await endpoint(act->record.endpoint)->inspect(act->record.container);
   act = find(id);
   if (seen && !is_in_place(*act) && sharing(*act).empty()) co_return Result<>();
@@ -249,10 +250,12 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
     co_return drop(id);
   }
   if (act->record.state == ActState::over && !is_in_doubt(*act)) co_return drop(id);
+  keep_as_undoing(*act);
   const auto undone = co_await undo_what_is_there(id);
   act = find(id);
   if (act == nullptr) co_return;
   if (!undone) {
+    if (act->record.state == ActState::held) act->record.state = ActState::intended;
     note_trouble(act->record.policy, act->record.container, undone.error().message);
     ActTrouble& trouble = troubles_.at({act->record.policy, act->record.container});
     trouble.retry_at = context_.clock.now() + undo_again;

@@ -82,6 +82,47 @@ TEST_F(ContainerActsTest, WhatAHaltHasUndoneInDoubtIsDoneAgainAfterIt) {
   EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
 }
 
+TEST_F(ContainerActsTest, WhatWasUndoneAndNotSeenToBeIsDoneAgainByTheNextService) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->refuse["inspect"] = Error{ErrorCode::internal, "a storm", {}};
+  std::optional<std::size_t> left;
+  asio::co_spawn(io_, manager_->shut_down(100ms), [&](std::exception_ptr, std::size_t count) { left = count; });
+  until([&] { return left.has_value(); });
+  EXPECT_EQ(left, 1U);
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, -1);
+  stop_service();
+  start_service();
+  until([&] { return phase("p") == Phase::active; });
+  EXPECT_EQ(engine_->containers.at(db).more.limits.pids, 9);
+}
+
+TEST_F(ContainerActsTest, AStartFromBeforeTheActIsNotTakenForTheWayBack) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"("stop")");
+  until([&] { return phase("p") == Phase::active; });
+  stop_service();
+  auto row = store_->acts()->front();
+  row.state = store::ActState::intended;  // in doubt
+  ASSERT_TRUE(store_->put_act(row));
+  start_service();
+  until([&] { return phase("p") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->stop_policy("p")));
+  EXPECT_FALSE(nothing_stored());
+  begin("q", R"("stop")");  // of the start that brought it back
+  until([&] { return phase("q") == Phase::active; });
+  engine_->refuse["start"] = Error{ErrorCode::internal, "a storm", {}};
+  std::optional<bool> removed;
+  asio::co_spawn(io_, manager_->remove_policy("q", true, std::nullopt),
+                 [&](std::exception_ptr, const Result<>& result) { removed = result.has_value(); });
+  const auto is_being_undone = [](const auto& act) { return act.state == store::ActState::intended; };
+  until([&] { return removed || std::ranges::any_of(*store_->acts(), is_being_undone); });  // once it was refused
+  engine_->refuse.clear();
+  until([&] { return removed.has_value(); });
+  EXPECT_EQ(state(db), "running");
+}
+
 TEST_F(ContainerActsTest, AfterACrashTheNextServiceUndoesIt) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   begin("p", R"("pause")", R"(, "duration": 2)");
