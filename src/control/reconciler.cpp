@@ -187,7 +187,9 @@ void Reconciler::notice_silence() {
     const auto& known = endpoint(runtime.endpoint)->containers();
     const auto container = known.find(id);
     const bool frozen = container != known.end() && container->second.container().state == "paused";
-    if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
+    const auto busy = busy_.find(runtime.target_id);
+    const bool starting = busy != busy_.end() && busy->second.doing == Busy::Doing::creating && !busy->second.started;
+    if (runtime.silent || !runtime.link || (starting && !runtime.state)) continue;
     if (!frozen && now < runtime.quiet_since() + silence_limit()) continue;
     runtime.silent = true;
     if (runtime.state) runtime.state->active.clear();
@@ -261,15 +263,15 @@ Duration Reconciler::until_next_pass(Time now) const {
   return std::max<Duration>(std::min(next - now, until_due(timing_.elapsed())), 1ms);
 }
 
-// What waits by the time that never jumps.
+// What waits by the time that never jumps. What is due already was seen to, or waits for something else.
 Duration Reconciler::until_due(Duration now) const {
   Duration next = Duration::max();
-  for (const auto& [target, failure] : failures_)
-    next = std::min(next, std::max<Duration>(failure.retry_at, now + 50ms));
+  const auto consider = [&](Duration due) { next = due > now ? std::min(next, due) : next; };
+  for (const auto& [target, failure] : failures_) consider(std::max<Duration>(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
-    if (runtime.awaits_answer()) next = std::min<Duration>(next, runtime.sent_at + answer_time);
-    if (runtime.link && !runtime.silent) next = std::min(next, runtime.quiet_since() + silence_limit());
-    if (!runtime.link && runtime.state && !runtime.state->active.empty()) next = std::min(next, lapse_of(runtime));
+    if (runtime.awaits_answer()) consider(runtime.sent_at + answer_time);
+    if (runtime.link && !runtime.silent) consider(runtime.quiet_since() + silence_limit());
+    if (!runtime.link && runtime.state && !runtime.state->active.empty()) consider(lapse_of(runtime));
   }
   return next - now;
 }
