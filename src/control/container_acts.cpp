@@ -69,9 +69,9 @@ Result<> ContainerActs::recall() {
     const Duration elapsed = context_.timing.elapsed();
     if (record.state == ActState::intended) act.in_doubt_until = elapsed + longest_way;
     if (record.state == ActState::over && record.done) {
-      // The clock may have been set since.
-      act.in_doubt_until = elapsed + std::min<Duration>(*record.done - context_.clock.now(), longest_way);
-      act.undone = is_in_doubt(act);
+      // For how long is not known: the clock may have been set since.
+      act.in_doubt_until = elapsed + longest_way;
+      act.undone = true;
     }
   }
   return {};
@@ -195,6 +195,7 @@ bool ContainerActs::seems_undone(Act& act) {
   if (!in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure})))
     return true;
   act.record.state = ActState::intended;
+  save(act);
   context_.wake();
   return false;
 }
@@ -286,13 +287,13 @@ void ContainerActs::end_by_itself(Act& act, store::Outcome outcome, const std::s
 // In memory it is as it is; were it lost with the service, the next one would look.
 void ContainerActs::save(Act& act) {
   store::ActRecord row = act.record;
-  // The next service shall doubt, too, and no longer.
-  if (!failure::is_instant(act.failure) && is_in_doubt(act)) {
-    if (row.state == ActState::over) {
-      row.done = context_.clock.now() + (act.in_doubt_until - context_.timing.elapsed());
-    } else {
-      row.state = ActState::intended;
-    }
+  // The next service shall doubt, too: of what is over, a time says so.
+  const bool in_doubt = !failure::is_instant(act.failure) && is_in_doubt(act);
+  if (row.state == ActState::over) {
+    row.done.reset();
+    if (in_doubt) row.done = context_.clock.now() + (act.in_doubt_until - context_.timing.elapsed());
+  } else if (in_doubt) {
+    row.state = ActState::intended;
   }
   const auto saved = context_.store.put_act(row);
   if (!saved) log::error("acts: {}", saved.error().message);

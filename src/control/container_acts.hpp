@@ -130,6 +130,7 @@ class ContainerActs {
   // Events may come late: it is looked at before it is given up.
   boost::asio::awaitable<void> verify_undone(std::uint64_t id);
   docker::Task<> undo(std::uint64_t id);
+  void doubt_what_shares(const Act& act);
   // Undoes what is there; of what was never said to hold, nothing else: it may be somebody's own.
   docker::Task<> undo_what_is_there(std::uint64_t id);
   docker::Task<> carry_out(Endpoint& where, std::string container, failure::ContainerFailure failure,

@@ -201,6 +201,7 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
   docker::Limits limits;
   if (is_limit) {
     const auto rest = held_beside(act);
+    doubt_what_shares(act);
     limits = rest.empty() ? restored(former.limits, failure) : limited(former.limits, rest);
   }
   Result<> answer;
@@ -223,6 +224,16 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
   co_return answer
       ? fail(ErrorCode::unavailable, "the engine says that it was undone, but the container shows nothing of it")
       : answer;
+}
+
+// An engine that is late may limit the container to what the others want when they are over, too.
+void ContainerActs::doubt_what_shares(const Act& act) {
+  for (auto& [id, other] : acts_) {
+    const bool same = place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index();
+    if (!same || id == act.record.id || other.record.state != ActState::held) continue;
+    other.in_doubt_until = context_.timing.elapsed() + longest_way;
+    save(other);
+  }
 }
 
 docker::Task<> ContainerActs::undo_what_is_there(std::uint64_t id) {

@@ -183,6 +183,38 @@ TEST_F(ContainerActsTest, WhatSomebodyUndoesIsSaidAndNotFought) {
   EXPECT_EQ(count(concat("pause ", db)), 1);
 }
 
+TEST_F(ContainerActsTest, WhatOnlyALateEventDeniesHolds) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  begin("p", R"("pause")");
+  until([&] { return phase("p") == Phase::active; });
+  while (io_.poll() > 0) {
+  }  // the pause's own events are seen to
+  const double passes = metric("entropy_reconcile_duration_seconds");
+  engine_->repeat_event("die", db);
+  until([&] { return metric("entropy_reconcile_duration_seconds") >= passes + 2; });
+  EXPECT_EQ(manager_->policy("p")->status.active, 1U);
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(state(db), "running");
+}
+
+TEST_F(ContainerActsTest, DoubtOutlivesAServiceAndAClockThatIsSet) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  auto& pids = engine_->containers.at(db).more.limits.pids;
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  store::ActRecord row = store_->acts()->front();
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(pids, -1);
+  stop_service();
+  row.state = store::ActState::over;
+  row.done = clock_.now() - 1h;  // a former service was in doubt until then
+  row.id = 0;
+  ASSERT_TRUE(store_->put_act(row));
+  kept_.at(db).more.limits.pids = 9;  // done late
+  start_service();
+  until([&] { return engine_->containers.at(db).more.limits.pids == -1; });
+}
+
 TEST_F(ContainerActsTest, AKillHappensOnceAndItsRestartPolicyHolds) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   engine_->containers.at(db).more.restart = {"always", 0};

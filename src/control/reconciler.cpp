@@ -235,16 +235,15 @@ Duration Reconciler::until_next_pass(Time now) const {
   return std::max<Duration>(std::min(next - now, until_due(timing_.elapsed())), 1ms);
 }
 
-// What waits by the time that never jumps.
+// What waits by the time that never jumps. What is due already was seen to, or waits for something else.
 Duration Reconciler::until_due(Duration now) const {
   Duration next = Duration::max();
-  for (const auto& [target, failure] : failures_)
-    next = std::min(next, std::max<Duration>(failure.retry_at, now + 50ms));
+  const auto consider = [&](Duration due) { next = due > now ? std::min(next, due) : next; };
+  for (const auto& [target, failure] : failures_) consider(std::max<Duration>(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
-    if (runtime.awaits_answer()) next = std::min<Duration>(next, runtime.sent_at + answer_time);
-    if (runtime.link && !runtime.silent && !runtime.asked_about)
-      next = std::min(next, runtime.quiet_since() + silence_limit());
-    if (!runtime.link && runtime.state && !runtime.state->active.empty()) next = std::min(next, lapse_of(runtime));
+    if (runtime.awaits_answer()) consider(runtime.sent_at + answer_time);
+    if (runtime.link && !runtime.silent) consider(runtime.quiet_since() + silence_limit());
+    if (!runtime.link && runtime.state && !runtime.state->active.empty()) consider(lapse_of(runtime));
   }
   return next - now;
 }

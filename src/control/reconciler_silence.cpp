@@ -19,7 +19,9 @@ void Reconciler::notice_silence() {
     const auto& known = endpoint(runtime.endpoint)->containers();
     const auto container = known.find(id);
     const bool is_paused = container != known.end() && container->second.container().state == "paused";
-    if (runtime.silent || !runtime.link || busy_.contains(runtime.target_id)) continue;
+    const auto busy = busy_.find(runtime.target_id);
+    const bool starting = busy != busy_.end() && busy->second.doing == Busy::Doing::creating && !busy->second.started;
+    if (runtime.silent || !runtime.link || (starting && !runtime.state)) continue;
     if (is_paused) {
       declare_silent(id, "it is paused");
     } else if (!runtime.asked_about && is_quiet(runtime)) {

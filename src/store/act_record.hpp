@@ -10,7 +10,7 @@
 namespace entropy::store {
 
 // intended: it may have been done or not. held: done, and read back. over: nothing is to be undone; the row keeps it
-// from being done twice in one window; what lasts may yet be done late by the engine, until `done`.
+// from being done twice in one window. Where it has a time, the engine may yet do late what lasts.
 enum class ActState { intended, held, over };
 
 struct ActRecord {

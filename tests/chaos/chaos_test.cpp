@@ -4,7 +4,7 @@
 //   control_chaos_test --seeds 1..100000  others
 //   control_chaos_test --seed 17          one, with its story
 //
-// `tools/chaos 1..100000` runs as many, optimized, on all cores.
+// `tools/chaos 1..100000` runs as many on all cores.
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>

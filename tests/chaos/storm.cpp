@@ -18,6 +18,8 @@ constexpr Duration patience = 3s;       // of the manager with an injector that 
 constexpr Duration unclaimed = 10s;     // how long a new manager waits for injectors to claim open faults
 constexpr Duration on_the_way = 100ms;  // a report
 constexpr Duration a_new_start = 10s;   // of a target that was stopped, and of its injector
+// Who waits for a namespace that somebody else serves tries again so often, and is made then.
+constexpr Duration a_handover = 30s + a_new_start;
 constexpr Duration watch_every = 1700ms;
 // Of one that was only created nobody knows how old it is, where clocks are set.
 constexpr Duration longest_doubt = 30min;
@@ -203,6 +205,11 @@ std::string Storm::wrong() {
   return text;
 }
 
+Duration Storm::patience_now() const {
+  if (neighbour_ && !neighbour_->is_gone()) return a_handover;
+  return any_stops() ? a_new_start : on_the_way;
+}
+
 // Within the time all is as it shall be, and stays so.
 void Storm::settle(const std::string& when, Duration within) {
   const Duration end = world_.agenda.elapsed() + within;
@@ -216,7 +223,7 @@ void Storm::settle(const std::string& when, Duration within) {
     if (const auto text = wrong(); !text.empty() && broken_.empty()) {
       // At the edge of a window a report may be on its way.
       bool still = true;
-      const Duration patience_ends = world_.agenda.elapsed() + (any_stops() ? a_new_start : on_the_way);
+      const Duration patience_ends = world_.agenda.elapsed() + patience_now();
       while (still && broken_.empty() && world_.agenda.elapsed() < patience_ends) {
         wait(on_the_way);
         still = !wrong().empty();

@@ -34,6 +34,7 @@ class Storm {
   void calm_down();
   void settle(const std::string& when, Duration within);
   bool any_stops() const;
+  Duration patience_now() const;
   void clear_away();
   void clean();
   void bury_neighbour();

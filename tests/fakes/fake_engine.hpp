@@ -68,6 +68,8 @@ class FakeEngine final : public docker::Engine {
     if (it.readable) it.readable->notify();
     tell("die", id);
   }
+  // One that comes late, or twice.
+  void repeat_event(const std::string& action, const std::string& id) { tell(action, id); }
   void pause(const std::string& id, bool paused) {
     containers.at(id).container.state = paused ? "paused" : "running";
     tell(paused ? "pause" : "unpause", id);
