@@ -153,8 +153,8 @@ std::string schedule_name(const docker::Container& container);
 // Why rules exclude the container, whatever the policy; none: it may be touched.
 std::optional<std::string> excluded(const Rules& rules, const Index& index, const ObservedContainer& container);
 
-// Why not all of these failures may be made to happen to the container: entropy.allow=latency,loss on it, or on one that
-// shares its network. Without the label all may.
+// Why not all of these failures may be made to happen to the container: entropy.allow=latency,loss on it, or on one
+// that shares its network. Without the label all may.
 std::optional<std::string> forbidden_failure(const Index& index, const ObservedContainer& container,
                                              const std::vector<std::string>& failures);
 

@@ -23,8 +23,8 @@ struct Reconciler::Runtime {
   // By the time that never jumps.
   Duration sent_at{};
   Duration connected_at{};
-  Duration heard_at{};  // of the last report
-  bool silent = false;  // no report in time; what it held last is not counted on any more
+  Duration heard_at{};       // of the last report
+  bool silent = false;       // no report in time; what it held last is not counted on any more
   bool asked_about = false;  // the engine, whether it is there, for nothing is heard of it
   std::optional<program::State> state;
   std::optional<Duration> needed_since;  // until it is ready for the first time
