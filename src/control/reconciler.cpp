@@ -258,7 +258,7 @@ void Reconciler::start_action(const Action& action) {
     const auto creating = std::ranges::count_if(
         busy_, [](const auto& entry) { return entry.second.doing == Busy::Doing::creating && !entry.second.started; });
     if (later || busy_.contains(make->target_id) || creating >= static_cast<std::ptrdiff_t>(parallel_creates)) return;
-    Busy busy{Busy::Doing::creating};
+    Busy busy{Busy::Doing::creating, make->endpoint};
     for (const auto& entry : make->entries) busy.policies.push_back(entry.policy);
     busy_.emplace(make->target_id, std::move(busy));
     spawn(executor_, "creating an injector", create(*make));

@@ -91,6 +91,7 @@ class Reconciler {
   // What is being done for one target.
   struct Busy {
     enum class Doing { creating, attaching, removing } doing;
+    std::string endpoint = {};               // where one is created
     std::vector<std::string> policies = {};  // that an injector under way brings
     bool started = false;                    // it only has to be seen
   };
@@ -148,6 +149,7 @@ class Reconciler {
   // Removes all that bears this manager's name there until nothing is listed or the time is over; how many are left.
   boost::asio::awaitable<std::size_t> sweep(Endpoint& where, Duration deadline);
   std::size_t known_to_run(const std::string& endpoint) const;
+  std::size_t under_way(const std::string& endpoint) const;
   std::size_t left_by_former(const std::string& endpoint) const;
   void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
 

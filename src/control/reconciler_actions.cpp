@@ -43,6 +43,7 @@ docker::Task<> Reconciler::try_create(CreateInjector action) {
   action.target_started = target->second.started_at();
   const auto image = co_await ensure_image(where);
   if (!image) co_return fail(image.error());
+  if (stopped_) co_return Result<>();
   auto entries = action.entries;
   const auto id = co_await create_container(where, action);
   if (!id) co_return fail(id.error());

@@ -61,7 +61,7 @@ asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadlin
         if (is_of_ours(container) && label_of(container, label::manager) == options_.manager_id)
           ids.push_back(container.id);
       }
-      left = ids.size();
+      left = ids.size() + under_way(where.name());
       for (const auto& id : ids) {
         const auto removed = co_await where.engine().remove_container(id);
         if (!removed) log::debug("{}: removing {}: {}", where.name(), id.substr(0, 12), removed.error().message);
@@ -71,6 +71,13 @@ asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadlin
     co_await timing_.sleep(one_look);
   }
   co_return left;
+}
+
+// Injectors that the engine was asked for: they may come when it has been looked at.
+std::size_t Reconciler::under_way(const std::string& endpoint_name) const {
+  return static_cast<std::size_t>(std::ranges::count_if(busy_, [&](const auto& each) {
+    return each.second.doing == Busy::Doing::creating && each.second.endpoint == endpoint_name;
+  }));
 }
 
 // At an engine that never answered: faults that nobody has seen end.
