@@ -2,9 +2,10 @@
 
 #include <sqlite3.h>
 
-#include <array>
 #include <filesystem>
 #include <fstream>
+
+#include "store/write_ahead_log.hpp"
 
 namespace entropy::store {
 namespace {
@@ -68,37 +69,15 @@ std::unexpected<Error> damaged(const std::string& path, std::string_view why) {
                      "): bring a copy of it back, or move it and ", path, "-wal away to begin anew"));
 }
 
-// Whether the write-ahead log begins as SQLite has written it, by the checksum of its header
-// (https://www.sqlite.org/fileformat2.html#walformat). The header is on the disk before anything follows it.
-bool is_log_header(const std::array<unsigned char, 32>& bytes) {
-  const auto word = [&](std::size_t at, bool big) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | bytes[at + (big ? i : 3 - i)];
-    return value;
-  };
-  constexpr std::uint32_t magic = 0x377f0682;
-  const bool big = (word(0, true) & 1) != 0;  // as its checksums are read
-  std::uint32_t even = 0;
-  std::uint32_t odd = 0;
-  for (std::size_t at = 0; at < 24; at += 8) {
-    even += word(at, big) + odd;
-    odd += word(at + 4, big) + even;
-  }
-  return (word(0, true) & ~1U) == magic && word(24, true) == even && word(28, true) == odd;
-}
-
-// What SQLite would pass over: it takes a log that it can't read for none, and begins it anew. Empty: it is well.
-std::string fault_of_log(const std::string& path) {
+// Empty: there is none, or it is well.
+std::string fault_of_log_of(const std::string& path) {
+  const std::string name = path + "-wal";
+  std::ifstream log(name, std::ios::binary);
+  if (const std::string fault = fault_of_log(log); !fault.empty()) return concat(name, ": ", fault);
   std::error_code error;
-  const auto log_size = std::filesystem::file_size(path + "-wal", error);
-  std::array<unsigned char, 32> header{};
-  if (error || log_size <= header.size()) return "";
-  if (std::ifstream file(path + "-wal", std::ios::binary);
-      !file.read(reinterpret_cast<char*>(header.data()), header.size()) || !is_log_header(header)) {
-    return concat("its log ", path, "-wal is damaged");
-  }
+  if (std::filesystem::file_size(name, error) == 0 || error) return "";
   const auto size = std::filesystem::file_size(path, error);
-  return error || size == 0 ? concat("it is empty, but its log ", path, "-wal is not") : "";
+  return error || size == 0 ? concat("it is empty, but its log ", name, " is not") : "";
 }
 
 // A file that is shorter than its own header says was cut. (What is not in it yet would be in the log beside it.)
@@ -164,7 +143,7 @@ Result<> Store::Database::prepare() {
 }
 
 Result<std::unique_ptr<Store::Database>> Store::Database::open(const std::string& path) {
-  if (const auto fault = fault_of_log(path); !fault.empty()) return damaged(path, fault);
+  if (const auto fault = fault_of_log_of(path); !fault.empty()) return damaged(path, fault);
   std::unique_ptr<Database> database;
   try {
     database.reset(new Database(path));

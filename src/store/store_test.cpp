@@ -276,6 +276,8 @@ TEST_F(StoreFile, RefusesADamagedDatabaseWithALogUntouched) {
   ASSERT_TRUE((*Store::open(path()))->put_policy(record_named("a")));
   auto store = *Store::open(path());
   ASSERT_TRUE(store->put_policy(record_named("b")));
+  const std::size_t first = std::filesystem::file_size(path() + "-wal");  // of its transactions
+  ASSERT_TRUE(store->put_policy(record_named("c")));
   const std::string whole = read(path());
   const std::string log = read(path() + "-wal");
   store.reset();
@@ -284,8 +286,9 @@ TEST_F(StoreFile, RefusesADamagedDatabaseWithALogUntouched) {
     std::string whole;
     std::string log;
   };
-  for (const auto& [bytes, log_bytes] : {Case{spoilt(whole, 0), log}, Case{spoilt(whole, 2 * 4096), log},
-                                         Case{whole, spoilt(log, 0)}, Case{whole, spoilt(log, 16)}, Case{"", log}}) {
+  for (const auto& [bytes, log_bytes] :
+       {Case{spoilt(whole, 0), log}, Case{spoilt(whole, 2 * 4096), log}, Case{whole, spoilt(log, 0)},
+        Case{whole, spoilt(log, 16)}, Case{whole, spoilt(log, 100)}, Case{whole, spoilt(log, 32)}, Case{"", log}}) {
     write(behind, bytes);
     write(behind + "-wal", log_bytes);
     const auto opened = Store::open(behind);
@@ -294,9 +297,13 @@ TEST_F(StoreFile, RefusesADamagedDatabaseWithALogUntouched) {
     EXPECT_EQ(read(behind), bytes);
     EXPECT_EQ(read(behind + "-wal"), log_bytes);
   }
-  write(behind, whole);
-  write(behind + "-wal", log);
-  EXPECT_EQ((*Store::open(behind))->policies()->size(), 2U);
+  for (const auto& [log_bytes, policies] :
+       {std::pair(log, 3U), std::pair(log.substr(0, log.size() - 1), 2U), std::pair(spoilt(log, first + 100), 2U),
+        std::pair(log.substr(0, 10), 1U)}) {
+    write(behind, whole);
+    write(behind + "-wal", log_bytes);
+    EXPECT_EQ((*Store::open(behind))->policies()->size(), policies) << "the last transaction may be cut short";
+  }
   EXPECT_FALSE(std::filesystem::exists(behind + "-wal"));
 }
 
