@@ -194,6 +194,32 @@ TEST_F(Cli, ShowsEventsUntilTheServiceEnds) {
   EXPECT_EQ(filtered.err, "entropy: the service has ended the stream of events\n");
 }
 
+TEST_F(Cli, LooksForFilteredFaultsInOlderPages) {
+  const auto keep = [&](std::uint64_t count) {
+    server.on_thread([&] {
+      server.service.fault_records.clear();
+      for (std::uint64_t id = count; id > 0; --id) {
+        control::FaultRecord record;
+        record.id = id;
+        record.policy = id <= 3 ? "old" : "new";
+        server.service.fault_records.push_back(record);
+      }
+    });
+  };
+  keep(2500);
+  EXPECT_EQ(run({"faults", "-q", "-f", "policy=old"}).out, "old 0\nold 0\nold 0\n");
+  EXPECT_EQ(run({"faults", "-q", "-f", "policy=old", "-n", "2"}).out, "old 0\nold 0\n");
+  EXPECT_EQ(std::ranges::count(run({"faults", "-q", "-f", "policy=new"}).out, '\n'), 100);
+  EXPECT_EQ(std::ranges::count(run({"faults", "-q"}).out, '\n'), 100);
+  EXPECT_EQ(run({"faults", "-f", "policy"}).code, 2);
+  EXPECT_EQ(run({"faults", "-f", "policy=old", "-n", "0"}).code, 1);
+  keep(12'000);
+  const Outcome bounded = run({"faults", "-q", "-f", "policy=old"});
+  EXPECT_EQ(bounded.out, "");
+  EXPECT_THAT(bounded.err, HasSubstr("only the newest 10100 faults were looked through"));
+  EXPECT_EQ(bounded.code, 0);
+}
+
 TEST_F(Cli, ShowsFaultsAndForecast) {
   create("demo");
   server.on_thread([&] {

@@ -18,6 +18,10 @@ int Context::usage(std::string_view message) const {
   return wrong_usage;
 }
 
+int Context::refuse(const Error& error) const {
+  return error.code == ErrorCode::invalid ? usage(error.message) : report(error);
+}
+
 Result<Client> Context::client() const {
   auto address = service_address(globals, console);
   if (!address) return fail(address.error());

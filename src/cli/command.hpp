@@ -29,6 +29,8 @@ struct Context {
   // One line for each wrong field, else one for the message: "entropy: …". Returns `failed`.
   int report(const Error& error) const;
   int usage(std::string_view message) const;
+  // Of what was read here, not by the service: ErrorCode::invalid is wrong usage.
+  int refuse(const Error& error) const;
   // ErrorCode::invalid for an address that is none: wrong usage.
   Result<Client> client() const;
   // The service's answer goes to `then`, whose exit code this is; errors are reported.

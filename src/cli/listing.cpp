@@ -101,20 +101,26 @@ Result<> check_format(std::string_view format, const std::vector<std::string>& k
               concat("--format: unknown format ", entropy::quoted(format), did_you_mean(format, known)));
 }
 
+Result<json::array> passing(const json::value& list, const std::vector<std::string>& filters, const Layout& layout) {
+  if (!list.is_array()) return fail(ErrorCode::protocol, "the service does not answer with a list");
+  json::array chosen;
+  for (const auto& object : list.get_array()) {
+    const auto passes = passes_filters(completed(object, layout), filters);
+    if (!passes) return fail(passes.error());
+    if (*passes) chosen.push_back(object);
+  }
+  return chosen;
+}
+
 int print_list(const Context& context, const json::value& list, const ListOptions& options, const Layout& layout) {
   const std::vector<std::string> named = {"json", "table"};
   const auto checked = check_format(options.format, {named.begin(), named.end() - (layout.row ? 0 : 1)});
   if (!options.quiet && !checked) return context.usage(checked.error().message);
-  if (!list.is_array()) return context.report({ErrorCode::protocol, "the service does not answer with a list"});
-  json::array chosen;
-  for (const auto& object : list.get_array()) {
-    const auto passes = passes_filters(completed(object, layout), options.filters);
-    if (!passes) return context.usage(passes.error().message);
-    if (*passes) chosen.push_back(object);
-  }
-  if (!options.quiet && options.format.starts_with("table")) return print_table(context, chosen, options, layout);
+  const auto chosen = passing(list, options.filters, layout);
+  if (!chosen) return context.refuse(chosen.error());
+  if (!options.quiet && options.format.starts_with("table")) return print_table(context, *chosen, options, layout);
   std::string lines;
-  for (const auto& object : chosen) {
+  for (const auto& object : *chosen) {
     const auto line = print_one(object, options, layout);
     if (!line) return context.usage(line.error().message);
     append(lines, concat(*line, "\n"));

@@ -23,6 +23,11 @@ struct Layout {
   std::vector<std::string> may_lack = {};  // fields that not every object has: empty for filters and templates
 };
 
+// Those objects of the array that pass the filters; ErrorCode::protocol if it is none, ErrorCode::invalid for a wrong
+// filter.
+Result<boost::json::array> passing(const boost::json::value& list, const std::vector<std::string>& filters,
+                                   const Layout& layout);
+
 // Prints those objects of the array that pass the filters. Wrong filters, formats and templates are wrong usage.
 int print_list(const Context& context, const boost::json::value& list, const ListOptions& options,
                const Layout& layout);

@@ -105,9 +105,7 @@ int watch_events(const Context& context, const EventOptions& options) {
   };
   const auto ended =
       client->stream(concat("/events", query_of({{"since", options.since}})), "application/jsonl", on_bytes);
-  if (!printed)
-    return printed.error().code == ErrorCode::invalid ? context.usage(printed.error().message)
-                                                      : context.report(printed.error());
+  if (!printed) return context.refuse(printed.error());
   if (!ended) return context.report(ended.error());
   if (!context.console.out.good()) return done;
   return context.report({ErrorCode::unavailable, "the service has ended the stream of events"});
@@ -201,6 +199,40 @@ Layout forecast_layout() {
           history_layout().quiet};
 }
 
+// The service does not know filters: it is asked for older faults until enough have passed them.
+int show_history(const Context& context, const FaultOptions& options) {
+  constexpr std::size_t by_default = 100;
+  constexpr std::size_t most_seen = 10'000;
+  const auto client = context.client();
+  if (!client) return context.usage(client.error().message);
+  const Layout layout = history_layout();
+  const std::size_t wanted = parse_unsigned(options.limit).value_or(by_default);  // the service refuses a wrong one
+  json::array found;
+  std::size_t seen = 0;
+  std::string limit = options.limit;
+  std::string cursor;
+  do {
+    const Query query = {{"policy", options.policy}, {"target", options.target}, {"since", options.since},
+                         {"until", options.until},   {"limit", limit},           {"cursor", cursor}};
+    const auto page = client->call("GET", concat("/v1/faults", query_of(query)));
+    if (!page) return context.report(page.error());
+    const auto* items = find_field(*page, "items");
+    const auto passed = passing(items == nullptr ? json::value() : *items, options.list.filters, layout);
+    if (!passed) return context.refuse(passed.error());
+    for (const auto& fault : *passed) {
+      if (found.size() < wanted) found.push_back(fault);
+    }
+    seen += items->get_array().size();
+    limit = "1000";
+    cursor = field_text(*page, "next");
+  } while (found.size() < wanted && seen < most_seen && !cursor.empty());
+  if (found.size() < wanted && !cursor.empty()) {
+    context.console.err << concat("entropy: only the newest ", seen, " faults were looked through: ",
+                                  "--policy, --target, --since and --until lead to older ones\n");
+  }
+  return print_list(context, found, options.list, layout);
+}
+
 int show_faults(const Context& context, const FaultOptions& options) {
   if (options.timeline) {
     if (!options.until.empty() || !options.limit.empty())
@@ -215,15 +247,7 @@ int show_faults(const Context& context, const FaultOptions& options) {
       return print_list(context, rows, options.list, forecast_layout());
     });
   }
-  const Query query = {{"policy", options.policy},
-                       {"target", options.target},
-                       {"since", options.since},
-                       {"until", options.until},
-                       {"limit", options.limit}};
-  return context.call("GET", concat("/v1/faults", query_of(query)), nullptr, [&](const json::value& page) {
-    const auto* items = find_field(page, "items");
-    return print_list(context, items == nullptr ? json::value() : *items, options.list, history_layout());
-  });
+  return show_history(context, options);
 }
 
 void add_faults(Commands& commands) {

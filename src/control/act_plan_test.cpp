@@ -208,6 +208,12 @@ TEST(Former, LimitsAreLoweredAndBroughtBack) {
   docker::Limits none;
   EXPECT_EQ(limited(none, {cpu}).cpu_quota, 20'000);
   EXPECT_EQ(restored(none, cpu).cpu_quota, -1);
+  EXPECT_EQ(limited(none, {cpu}).cpu_period, 0) << "else the engine takes no --cpus afterwards";
+  EXPECT_EQ(restored(none, cpu).cpu_period, 0);
+  docker::Limits slow;
+  slow.cpu_period = 200'000;
+  EXPECT_EQ(limited(slow, {cpu}).cpu_period, 100'000);
+  EXPECT_EQ(restored(slow, cpu).cpu_period, 200'000);
   EXPECT_EQ(limited(none, {memory}).memory_swap, -1);
   EXPECT_EQ(restored(none, memory).memory, 0x7ffffffffffff000);
   EXPECT_EQ(restored(none, pids).pids, -1);

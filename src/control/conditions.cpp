@@ -15,29 +15,24 @@ namespace {
 namespace json = boost::json;
 using Kind = policy::ContainerCondition::Kind;
 
-bool is_meant(const policy::ContainerCondition& condition, const policy::Record& record, const Rules& rules,
-              const Index& index, const ObservedContainer& container) {
-  if (condition.selector) return condition.selector->matches(subject_of(container));
-  return record.policy.selector.matches(subject_of(container)) && !excluded(rules, index, container);
-}
-
 std::string end_of(const ObservedEnd& end) {
   const std::string& name = end.container.container.name;
   const std::string when = concat(" at ", to_rfc3339(std::chrono::floor<std::chrono::seconds>(end.at)));
   if (end.out_of_memory) return concat(name, " ran out of memory", when);
-  return concat(name, " ended with exit code ", end.exit_code, when);
+  if (!end.exit_code) return concat(name, " ended", when);
+  return concat(name, " ended with exit code ", *end.exit_code, when);
 }
 
-Finding judge_ends(const policy::ContainerCondition& condition, const policy::Record& record, const Rules& rules,
-                   const Index& index) {
-  Finding finding{false, condition.kind == Kind::died ? "none has ended" : "none ran out of memory"};
-  for (const auto& end : index.observed().ends) {
-    const bool concerns = end.out_of_memory == (condition.kind == Kind::oom_killed);
-    if (!concerns || end.at < record.policy.schedule.epoch) continue;
-    if (!is_meant(condition, record, rules, index, end.container)) continue;
-    return {true, end_of(end)};
-  }
-  return finding;
+// nullptr: none of these.
+const ObservedEnd* find_end(const std::vector<ObservedEnd>& ends, const policy::ContainerCondition& condition,
+                            const policy::Record& record, const Rules& rules, const Index& index) {
+  const Time since = std::max(record.policy.schedule.epoch, record.updated);
+  const auto counts = [&](const ObservedEnd& end) {
+    return end.out_of_memory == (condition.kind == Kind::oom_killed) && end.at >= since &&
+           is_meant(condition, record, rules, index, end.container);
+  };
+  const auto found = std::ranges::find_if(ends, counts);
+  return found == ends.end() ? nullptr : &*found;
 }
 
 std::string health_of(const ObservedContainer& container) {
@@ -105,10 +100,23 @@ std::string text_in(const json::value* value) {
 
 }  // namespace
 
+bool is_about_ends(const policy::ContainerCondition& condition) {
+  return condition.kind == Kind::died || condition.kind == Kind::oom_killed;
+}
+
+bool is_meant(const policy::ContainerCondition& condition, const policy::Record& record, const Rules& rules,
+              const Index& index, const ObservedContainer& container) {
+  if (condition.selector) return condition.selector->matches(subject_of(container));
+  return record.policy.selector.matches(subject_of(container)) && !excluded(rules, index, container);
+}
+
 Finding judge(const policy::ContainerCondition& condition, const policy::Record& record, const Rules& rules,
-              const Index& index) {
-  const bool about_ends = condition.kind == Kind::died || condition.kind == Kind::oom_killed;
-  return about_ends ? judge_ends(condition, record, rules, index) : judge_health(condition, record, rules, index);
+              const Index& index, const std::vector<ObservedEnd>& missed) {
+  if (!is_about_ends(condition)) return judge_health(condition, record, rules, index);
+  for (const auto* ends : {&index.observed().ends, &missed}) {
+    if (const auto* end = find_end(*ends, condition, record, rules, index)) return {true, end_of(*end)};
+  }
+  return {false, condition.kind == Kind::died ? "none has ended" : "none ran out of memory"};
 }
 
 Finding judge(const policy::HttpCondition& condition, Finding before, const Result<HttpAnswer>& answer) {

@@ -20,9 +20,16 @@ struct Finding {
   bool is_blind() const { return failures >= 3; }
 };
 
-// Of the containers that it is about. A container that ended counts since the policy's epoch.
+// Whether it asks for ends of containers.
+bool is_about_ends(const policy::ContainerCondition& condition);
+// Whether it is about the container.
+bool is_meant(const policy::ContainerCondition& condition, const policy::Record& record, const Rules& rules,
+              const Index& index, const ObservedContainer& container);
+
+// Of the containers that it is about. One that ended counts since the policy began (its epoch) or was changed;
+// `missed`: ends that were not observed.
 Finding judge(const policy::ContainerCondition& condition, const policy::Record& record, const Rules& rules,
-              const Index& index);
+              const Index& index, const std::vector<ObservedEnd>& missed = {});
 
 // With one answer more.
 Finding judge(const policy::HttpCondition& condition, Finding before, const Result<HttpAnswer>& answer);

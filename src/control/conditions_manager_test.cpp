@@ -61,6 +61,37 @@ TEST_F(GuardedManager, ItStaysStoppedOverARestartUntilSomebodyStartsIt) {
   until_active();
 }
 
+TEST_F(GuardedManager, AnEndThatNoEventToldOfStopsThePolicy) {
+  ASSERT_TRUE(manager_->create_policy(cut(R"("stop_when": "died")")));
+  until_active();
+  stop_service();
+  start_service();
+  until_active();
+  EXPECT_EQ(view().status.conditions.at(0).evidence, "none has ended");
+  stop_service();
+  kept_.at(web).started_at = "another start";
+  kept_.at(web).more.finished_at = to_rfc3339(clock_.now());
+  start_service();
+  until([&] { return view().status.phase == Phase::stopped; });
+  EXPECT_THAT(view().status.stopped->evidence, HasSubstr("web ended at 20"));
+  ASSERT_TRUE(manager_->start_policy("cut"));
+  until_active();
+}
+
+TEST_F(GuardedManager, AnEndWhileTheEngineWasOutOfReachStopsThePolicy) {
+  ASSERT_TRUE(manager_->create_policy(cut(R"("stop_when": {"died": "service=db"})")));
+  const std::string db = engine_->run_container("db", {{"service", "db"}});
+  until_active();
+  engine_->break_down("gone");
+  until([&] { return !manager_->endpoints().front().up; });
+  engine_->containers.at(db).container.state = "exited";
+  engine_->containers.at(db).exit_code = 3;
+  engine_->containers.at(db).more.finished_at = to_rfc3339(clock_.now());
+  engine_->broken.clear();
+  until([&] { return view().status.phase == Phase::stopped; });
+  EXPECT_THAT(view().status.stopped->evidence, HasSubstr("db ended with exit code 3 at "));
+}
+
 TEST_F(GuardedManager, AnAddressThatIsDownStopsThePolicy) {
   probe->answers["web"] = {200, ""};
   ASSERT_TRUE(manager_->create_policy(

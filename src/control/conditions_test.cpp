@@ -60,6 +60,11 @@ TEST_F(ContainerConditions, HealthIsWhatTheHealthcheckSays) {
 TEST_F(ContainerConditions, AnEndCountsSinceThePolicyBegan) {
   observed.ends = {{container("db-1", "db"), now - 11s, 1, false}};
   EXPECT_FALSE(found(Kind::died).holds);
+  const std::vector<ObservedEnd> missed = {{container("db-3", "db"), now - 2s, std::nullopt, false}};
+  EXPECT_EQ(judge({Kind::died, {}}, record, rules, Index(observed), missed).evidence,
+            "db-3 ended at 1970-01-12T13:46:38Z");
+  record.updated = now - 1s;
+  EXPECT_FALSE(judge({Kind::died, {}}, record, rules, Index(observed), missed).holds) << "it was changed since";
   observed.ends.push_back({container("db-2", "db"), now - 1s, 137, false});
   EXPECT_TRUE(found(Kind::died).holds);
   EXPECT_THAT(found(Kind::died).evidence, HasSubstr("db-2 ended with exit code 137"));

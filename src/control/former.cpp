@@ -12,7 +12,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::int64_t nano = 1'000'000'000;
-constexpr std::int64_t period = 100'000;  // the kernel's own
+constexpr std::int64_t period = 100'000;  // the kernel's own, and engines'
 // The kernel's own word for no limit: as many whole pages as a 64-bit number of bytes can hold.
 constexpr std::int64_t all_memory = 0x7ffffffffffff000;
 
@@ -38,7 +38,8 @@ docker::Limits limited_to(const docker::Limits& former, const failure::Container
     if (former.nano_cpus > 0) {
       asked.nano_cpus = std::llround(cpu->limit.number * nano);
     } else {
-      asked.cpu_period = period;
+      // Once an engine knows a period, it takes no --cpus any more: it is asked for one only where it knows one.
+      if (former.cpu_period > 0) asked.cpu_period = period;
       asked.cpu_quota = std::llround(cpu->limit.number * period);
     }
   } else if (const auto* memory = std::get_if<failure::MemoryLimit>(&failure)) {
@@ -102,7 +103,7 @@ docker::Limits restored(const docker::Limits& former, const failure::ContainerFa
   if (std::holds_alternative<failure::CpuLimit>(failure)) {
     asked.nano_cpus = former.nano_cpus;
     if (former.nano_cpus == 0) {
-      asked.cpu_period = former.cpu_period != 0 ? former.cpu_period : period;
+      asked.cpu_period = former.cpu_period;
       asked.cpu_quota = former.cpu_quota != 0 ? former.cpu_quota : -1;
     }
   } else if (std::holds_alternative<failure::MemoryLimit>(failure)) {

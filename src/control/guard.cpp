@@ -24,7 +24,7 @@ bool is_watched(const policy::Record& record, Time now) {
 Finding Guard::look(const Key& key, const policy::Condition& condition, const policy::Record& record,
                     const Desired& desired, const Index& index) const {
   if (const auto* containers = std::get_if<policy::ContainerCondition>(&condition))
-    return judge(*containers, record, desired.rules, index);
+    return judge(*containers, record, desired.rules, index, missed_ends_.found());
   const auto found = asked_.find(key);
   return found == asked_.end() ? Finding() : found->second.finding;
 }

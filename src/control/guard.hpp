@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "control/conditions.hpp"
+#include "control/missed_ends.hpp"
 #include "control/timing.hpp"
 
 namespace entropy::control {
@@ -18,9 +19,10 @@ namespace entropy::control {
 // One thread; the owner's coroutines may outlive a policy, not the guard.
 class Guard {
  public:
-  // `probe` may be null: then no address is asked. `wake` is called when an address has said something new.
-  Guard(Timing& timing, std::shared_ptr<HttpProbe> probe, std::function<void()> wake)
-      : timing_(timing), probe_(std::move(probe)), wake_(std::move(wake)) {}
+  // `probe` may be null: then no address is asked. `missed_ends` belongs to the owner. `wake` is called when an address
+  // has said something new.
+  Guard(Timing& timing, std::shared_ptr<HttpProbe> probe, const MissedEnds& missed_ends, std::function<void()> wake)
+      : timing_(timing), probe_(std::move(probe)), missed_ends_(missed_ends), wake_(std::move(wake)) {}
 
   bool asks_addresses() const { return probe_ != nullptr; }
 
@@ -56,6 +58,7 @@ class Guard {
 
   Timing& timing_;
   std::shared_ptr<HttpProbe> probe_;
+  const MissedEnds& missed_ends_;
   std::function<void()> wake_;
   std::map<Key, Asked> asked_;
   std::uint64_t count_ = 0;

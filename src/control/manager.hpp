@@ -113,6 +113,7 @@ class Manager final : public Service {
   std::uint64_t random_counter_ = 0;
   Metrics metrics_;
   Journal journal_;
+  MissedEnds missed_ends_;
   Guard guard_;
   std::set<std::string> unsaved_;  // policies that were stopped and could not be stored as such
   Reconciler reconciler_;

@@ -27,6 +27,7 @@ void Manager::review(const Index& index, Time now) {
     const auto* record = find(name);
     return record == nullptr || store_.put_policy(*record).has_value();
   });
+  missed_ends_.look(desired_, index, reconciler_.endpoints());
   for (const auto& verdict : guard_.review(desired_, index, now)) {
     auto* record = find(verdict.policy);
     if (verdict.stop) {

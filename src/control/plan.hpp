@@ -43,8 +43,8 @@ struct Desired {
 struct ObservedEnd {
   ObservedContainer container;
   Time at;
-  int exit_code = 0;
-  bool out_of_memory = false;  // then it may live on
+  std::optional<int> exit_code;  // none: it is up again, and nobody has heard
+  bool out_of_memory = false;    // then it may live on
 };
 
 struct ObservedInjector {

@@ -3,6 +3,9 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <fstream>
+
+#include "store/write_ahead_log.hpp"
 
 namespace entropy::store {
 namespace {
@@ -61,8 +64,20 @@ ErrorCode code_of(int sqlite_code) {
 }
 
 std::unexpected<Error> damaged(const std::string& path, std::string_view why) {
-  return fail(ErrorCode::internal, concat("the database ", path, " is damaged and left as it is (", why,
-                                          "): bring a copy of it back, or move it away to begin anew"));
+  return fail(ErrorCode::internal,
+              concat("the database ", path, " is damaged and left as it is (", why,
+                     "): bring a copy of it back, or move it and ", path, "-wal away to begin anew"));
+}
+
+// Empty: there is none, or it is well.
+std::string fault_of_log_of(const std::string& path) {
+  const std::string name = path + "-wal";
+  std::ifstream log(name, std::ios::binary);
+  if (const std::string fault = fault_of_log(log); !fault.empty()) return concat(name, ": ", fault);
+  std::error_code error;
+  if (std::filesystem::file_size(name, error) == 0 || error) return "";
+  const auto size = std::filesystem::file_size(path, error);
+  return error || size == 0 ? concat("it is empty, but its log ", name, " is not") : "";
 }
 
 // A file that is shorter than its own header says was cut. (What is not in it yet would be in the log beside it.)
@@ -81,6 +96,10 @@ Error Store::Database::error_of(std::string_view doing, const SQLite::Exception&
     return damaged(path_, exception.what()).error();
   }
   return {code_of(exception.getErrorCode()), concat(doing, " in ", path_, ": ", exception.what())};
+}
+
+void Store::Database::keep_log(bool keep) {
+  sqlite3_db_config(sqlite_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
 }
 
 Result<> Store::Database::check() {
@@ -124,16 +143,19 @@ Result<> Store::Database::prepare() {
 }
 
 Result<std::unique_ptr<Store::Database>> Store::Database::open(const std::string& path) {
+  if (const auto fault = fault_of_log_of(path); !fault.empty()) return damaged(path, fault);
   std::unique_ptr<Database> database;
   try {
     database.reset(new Database(path));
   } catch (const SQLite::Exception& e) {
     return fail(code_of(e.getErrorCode()), concat("cannot open the database ", path, ": ", e.what()));
   }
+  database->keep_log(true);
   const auto checked = database->check();
   if (!checked) return fail(checked.error());
   const auto prepared = database->prepare();
   if (!prepared) return fail(prepared.error());
+  database->keep_log(false);
   return database;
 }
 

@@ -30,7 +30,7 @@ inline std::optional<Time> time_column(SQLite::Column column) {
 
 class Store::Database {
  public:
-  // A damaged file, or one of a newer version, is refused before anything is written.
+  // A damaged file, or one of a newer version, is refused before anything is written; so is one with a damaged log.
   static Result<std::unique_ptr<Database>> open(const std::string& path);
 
   template <class T>
@@ -51,6 +51,8 @@ class Store::Database {
   explicit Database(const std::string& path)
       : path_(path), sqlite_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
   Error error_of(std::string_view doing, const SQLite::Exception& exception) const;
+  // Closing the last connection writes the log into the file and removes it, unless it is to be kept.
+  void keep_log(bool keep);
   Result<> check();
   Result<> prepare();
 

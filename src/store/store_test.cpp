@@ -263,6 +263,50 @@ TEST_F(StoreFile, RefusesADamagedDatabaseUntouched) {
   EXPECT_TRUE(Store::open(path()));
 }
 
+// As after a kill: what was written last is in the log alone.
+TEST_F(StoreFile, RefusesADamagedDatabaseWithALogUntouched) {
+  const auto read = [](const std::string& name) {
+    std::ifstream file(name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const auto write = [](const std::string& name, const std::string& bytes) {
+    std::ofstream(name, std::ios::binary | std::ios::trunc) << bytes;
+  };
+  const auto spoilt = [](std::string bytes, std::size_t at) { return bytes.replace(at, 16, 16, 'x'); };
+  ASSERT_TRUE((*Store::open(path()))->put_policy(record_named("a")));
+  auto store = *Store::open(path());
+  ASSERT_TRUE(store->put_policy(record_named("b")));
+  const std::size_t first = std::filesystem::file_size(path() + "-wal");  // of its transactions
+  ASSERT_TRUE(store->put_policy(record_named("c")));
+  const std::string whole = read(path());
+  const std::string log = read(path() + "-wal");
+  store.reset();
+  const std::string behind = (folder_ / "behind.db").string();
+  struct Case {
+    std::string whole;
+    std::string log;
+  };
+  for (const auto& [bytes, log_bytes] :
+       {Case{spoilt(whole, 0), log}, Case{spoilt(whole, 2 * 4096), log}, Case{whole, spoilt(log, 0)},
+        Case{whole, spoilt(log, 16)}, Case{whole, spoilt(log, 100)}, Case{whole, spoilt(log, 32)}, Case{"", log}}) {
+    write(behind, bytes);
+    write(behind + "-wal", log_bytes);
+    const auto opened = Store::open(behind);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().message, testing::HasSubstr("damaged"));
+    EXPECT_EQ(read(behind), bytes);
+    EXPECT_EQ(read(behind + "-wal"), log_bytes);
+  }
+  for (const auto& [log_bytes, policies] :
+       {std::pair(log, 3U), std::pair(log.substr(0, log.size() - 1), 2U), std::pair(spoilt(log, first + 100), 2U),
+        std::pair(log.substr(0, 10), 1U)}) {
+    write(behind, whole);
+    write(behind + "-wal", log_bytes);
+    EXPECT_EQ((*Store::open(behind))->policies()->size(), policies) << "the last transaction may be cut short";
+  }
+  EXPECT_FALSE(std::filesystem::exists(behind + "-wal"));
+}
+
 TEST(Store, KeepsActsUntilTheyAreRemoved) {
   auto store = *Store::open(":memory:");
   ActRecord act;

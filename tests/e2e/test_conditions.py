@@ -2,6 +2,7 @@
 import contextlib
 import http.server
 import json
+import signal
 import threading
 import time
 import urllib.parse
@@ -81,6 +82,10 @@ def test_a_container_that_dies_or_restarts_stops_the_policy(service, cut, contai
     wait_until(lambda: target.kernel_state() == [], "its kernel is clean")
     service.cli("start", "dead")
     service.wait_active("dead")
+    service.stop(signal.SIGKILL)
+    docker("restart", "-t", "0", other.id)
+    service.start()
+    assert f"{other.name} ended at " in wait_stopped(service, "dead")["evidence"], "what was missed counts, too"
 
 
 def test_a_target_that_runs_out_of_memory_stops_the_policy(service, cut):

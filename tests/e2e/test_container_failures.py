@@ -184,6 +184,7 @@ def test_limits_are_in_the_control_group_and_gone_afterwards(service, container)
     print(f"pids 20: {forks.stderr.strip().splitlines()[0]}")
     service.cli("rm", "starved")
     assert [file.read_text() for file in files] == before
+    docker("update", "--cpus", "0.5", target.id)
     run("docker", "exec", target.id, "sh", "-c", f"for i in {forty}; do sleep 0.1 & done; wait")
 
 
