@@ -148,7 +148,8 @@ docker::Task<> Endpoint::list_all() {
   take_list(std::move(*listed), asked);
   if (lost_) log::info("{}: connected", name_);
   lost_.reset();
-  known_ = asked_ = true;
+  if (!known_since_) known_since_ = timing_.elapsed();
+  asked_ = true;
   co_return Result<>();
 }
 

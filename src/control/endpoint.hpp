@@ -70,7 +70,9 @@ class Endpoint {
   // nullopt while the engine answers; before the first listing, and while it can't be reached: why.
   const std::optional<std::string>& lost() const { return lost_; }
   // Whether it has ever been listed: before that, nothing is known of what it holds.
-  bool known() const { return known_; }
+  bool known() const { return known_since_.has_value(); }
+  // By the time that never jumps.
+  const std::optional<Duration>& known_since() const { return known_since_; }
   const std::map<std::string, CachedContainer>& containers() const { return containers_; }
   // Of the last minute, the last 256.
   const std::deque<EndedContainer>& ended() const { return ended_; }
@@ -139,7 +141,7 @@ class Endpoint {
   bool services_due_ = false;
   bool asked_ = false;
   bool following_ = false;  // the event stream is open
-  bool known_ = false;
+  std::optional<Duration> known_since_;
   bool stopped_ = false;
   Signal work_;
 };

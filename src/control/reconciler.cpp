@@ -67,9 +67,7 @@ asio::awaitable<void> Reconciler::run() {
   bool unclaimed_closed = false;
   while (!stopped_) {
     pass();
-    if (!unclaimed_closed && timing_.elapsed() > started + 2 * answer_time) {
-      unclaimed_closed = close_unclaimed(timing_.elapsed() - started);
-    }
+    if (!unclaimed_closed) unclaimed_closed = close_unclaimed(timing_.elapsed() - started);
     changed_.notify();
     Duration wait = until_next_pass(clock_.now());
     if (!unclaimed_closed) wait = std::min(wait, answer_time);
@@ -78,11 +76,14 @@ asio::awaitable<void> Reconciler::run() {
   }
 }
 
-// What a former service left open at an engine that can't be asked yet may hold as long as its lease.
+// Injectors are attached to, and claim what they hold, once their engine is known. At one that can't be asked it may
+// hold as long as its lease.
 bool Reconciler::close_unclaimed(Duration running_for) {
   return journal_.close_unclaimed([&](const std::string& name) {
     const Endpoint* where = endpoint(name);
-    return where == nullptr || where->known() || running_for > options_.lease + silence_limit();
+    if (where == nullptr) return true;
+    if (!where->known_since()) return running_for > options_.lease + silence_limit();
+    return timing_.elapsed() > *where->known_since() + 2 * answer_time;
   });
 }
 

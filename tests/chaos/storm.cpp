@@ -299,16 +299,16 @@ bool Storm::is_shown_active(const store::FaultRecord& row) {
 
 void Storm::check_rows() {
   const Duration silence = lease_ / 6 + patience + lease_ + unclaimed + on_the_way;
-  std::set<std::string> unknown;  // a former manager's faults may hold there
   for (const auto& each : service_.manager().endpoints()) {
-    if (!each.up) unknown.insert(each.endpoint);
+    if (!each.up) unknown_until_[each.endpoint] = world_.agenda.elapsed();
   }
   const auto rows = service_.store().open_faults();
   for (const auto& row : *rows) {
-    if (failure::is_of_container(row.failure) || unknown.contains(row.endpoint)) continue;
+    if (failure::is_of_container(row.failure)) continue;
     for (const auto& host : world_.hosts) {
       if (host->name() != row.endpoint || host->held_lately("", row.policy, row.failure, row.window, silence)) continue;
-      if (world_.agenda.elapsed() < began_ + unclaimed + 5s) continue;  // nobody was there to see it end
+      // Nobody was there to see it end, or it may hold where nobody can look.
+      if (world_.agenda.elapsed() < std::max(began_, unknown_until_[row.endpoint]) + unclaimed + 5s) continue;
       if (!is_shown_active(row)) continue;
       return broken(concat("the history says that ", row.policy, " ", row.failure, " ", row.window, " is active"));
     }

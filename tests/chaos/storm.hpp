@@ -90,8 +90,9 @@ class Storm {
   bool halt_uncertain_ = false;
   bool halt_is_quiet_ = false;  // acknowledged
   bool calm_ = false;
-  bool ending_ = false;  // the manager was told to, and hears no users
-  Duration began_{0};    // the latest life of the manager
+  bool ending_ = false;                            // the manager was told to, and hears no users
+  Duration began_{0};                              // the latest life of the manager
+  std::map<std::string, Duration> unknown_until_;  // endpoints that the manager could not ask
   Duration next_watch_{0};
   Duration lull_until_{0};  // until then engines may have been out of reach
   int names_ = 0;
