@@ -41,14 +41,14 @@ void Index::add_guests() {
     const auto* owner = find(guest->endpoint, whom);
     const auto named = by_name.find(Key(guest->endpoint, whom));
     if (owner == nullptr && named != by_name.end()) owner = named->second;
+    if (owner != nullptr && started_before(*guest, *owner)) {
+      restarted_owners_.emplace(guest, owner);
+      continue;
+    }
     // An owner that is gone leaves the namespace to those who joined it: the first stands for all.
     if (owner == nullptr)
       owner = orphans.emplace(Key(guest->endpoint, guest->container.network_mode), guest).first->second;
     if (owner == guest) continue;
-    if (started_before(*guest, *owner)) {
-      restarted_owners_.emplace(guest, owner);
-      continue;
-    }
     owners_.emplace(guest, owner);
     guests_[owner].push_back(guest);
   }

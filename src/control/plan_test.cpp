@@ -219,6 +219,19 @@ TEST_F(PlanTest, WhoeverJoinedAnEarlierStartOfANetworkIsLeftAlone) {
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("when db-name was started again: restart it, too"));
 }
 
+TEST_F(PlanTest, WhoeverStartedFirstOfThoseWhoseOwnerIsGoneSharesAllTheSame) {
+  auto first = container("first", {{"service", "sidecar"}});
+  first.container.network_mode = "container:gone";
+  first.started_at = "2026-11-25T10:00:02Z";
+  auto second = container("second", {{"service", "sidecar"}});
+  second.container.network_mode = "container:gone";
+  second.started_at = "2026-11-25T10:00:01Z";
+  observed.containers = {first, second};
+  desired.policies[0].policy.selector = *policy::Selector::parse("service=sidecar");
+  EXPECT_THAT(actions(), ElementsAre("create first"));
+  EXPECT_EQ(match("slow").targets.size(), 2U);
+}
+
 TEST_F(PlanTest, RulesHoldForTheWholeNamespace) {
   auto sidecar = container("sidecar", {{"service", "sidecar"}, {"entropy.enable", "true"}, {"team", "a"}});
   sidecar.container.network_mode = "container:db";
