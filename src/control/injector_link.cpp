@@ -14,6 +14,7 @@ InjectorLink::InjectorLink(Timing& timing, Duration lease, Handlers handlers)
 
 void InjectorLink::start(std::unique_ptr<docker::AttachStream> stream) {
   stream_ = std::move(stream);
+  heard_at_ = next_renewal_ = timing_.elapsed();
   spawn(timing_.executor(), "reading from an injector", read_loop(shared_from_this()));
   spawn(timing_.executor(), "writing to an injector", write_loop(shared_from_this()));
 }
@@ -48,6 +49,11 @@ asio::awaitable<void> InjectorLink::read_loop(std::shared_ptr<InjectorLink> self
 
 void InjectorLink::on_line(std::string_view line) {
   if (closed_ || !line.starts_with('{') || line.starts_with(R"({"started")")) return;  // the header, for people
+  const Duration now = timing_.elapsed();
+  if (now >= std::exchange(heard_at_, now) + silence_limit(lease_)) {
+    next_renewal_ = now;
+    work_.notify();
+  }
   auto report = program::parse_report(line);
   if (report) {
     handlers_.on_report(std::move(*report));
@@ -58,12 +64,11 @@ void InjectorLink::on_line(std::string_view line) {
 
 asio::awaitable<void> InjectorLink::write_loop(std::shared_ptr<InjectorLink> self) {
   const std::string renewal = program::encode(program::Lease{lease_}) + "\n";
-  auto next_renewal = timing_.elapsed();
   while (!closed_) {
     const auto now = timing_.elapsed();
-    if (now >= next_renewal) {
-      next_renewal = now + renewal_period(lease_);
-      queue_.push_front(renewal);
+    if (now >= next_renewal_) {
+      next_renewal_ = now + renewal_period(lease_);
+      if (now < heard_at_ + silence_limit(lease_)) queue_.push_front(renewal);
     }
     while (!closed_ && !queue_.empty()) {
       std::string line = std::move(queue_.front());
@@ -75,7 +80,7 @@ asio::awaitable<void> InjectorLink::write_loop(std::shared_ptr<InjectorLink> sel
       }
     }
     if (closed_) co_return;
-    co_await work_.wait(next_renewal - timing_.elapsed());
+    co_await work_.wait(next_renewal_ - timing_.elapsed());
   }
 }
 

@@ -26,6 +26,9 @@ class InjectorLink : public std::enable_shared_from_this<InjectorLink> {
   InjectorLink(Timing& timing, Duration lease, Handlers handlers);
 
   static Duration renewal_period(Duration lease) { return lease / 6; }
+  // After a renewal that is not answered for so long none is sent until something is heard: whoever is out of reach,
+  // even in one direction, rolls back when the lease ends.
+  static Duration silence_limit(Duration lease) { return renewal_period(lease) + std::chrono::seconds(3); }
 
   // Takes over an attached stream and starts to renew the lease.
   void start(std::unique_ptr<docker::AttachStream> stream);
@@ -46,6 +49,8 @@ class InjectorLink : public std::enable_shared_from_this<InjectorLink> {
   program::LineSplitter splitter_;
   std::deque<std::string> queue_;
   Signal work_;
+  Duration heard_at_{0};
+  Duration next_renewal_{0};
   bool closed_ = false;
 };
 

@@ -9,7 +9,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr Duration patience = 3s;  // beyond the time at which a renewal is answered
 constexpr Duration ask_again = 1s;
 
 }  // namespace
@@ -77,6 +76,6 @@ Duration Reconciler::lapse_of(const Runtime& runtime) const {
   return runtime.heard_at + options_.lease + silence_limit();
 }
 
-Duration Reconciler::silence_limit() const { return InjectorLink::renewal_period(options_.lease) + patience; }
+Duration Reconciler::silence_limit() const { return InjectorLink::silence_limit(options_.lease); }
 
 }  // namespace entropy::control

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from conftest import PATIENCE, Container, docker, injector_containers, run, wait_until
+from proxies import StormyProxy, Weather
 
 
 def slow(rtts):
@@ -205,6 +206,39 @@ def test_containers_that_share_a_network_share_an_injector(service, container):
     service.wait_active(name)
     assert service.policy(name)["status"]["targets"] == 2
     assert len(injector_containers()) == 1
+
+
+def test_whoever_joined_a_network_that_is_gone_is_left_alone(service, container):
+    owner, peer = container(), container()
+    guest = container({"test": "guest"}, options=["--network", f"container:{owner.id}"])
+    name = service.create("latency", "test=guest", "-o", "delay=100ms")
+    service.wait_active(name)
+    docker("restart", "-t", "0", owner.name)
+    policy = service.wait_phase(name, "waiting") and service.policy(name)
+    assert f"when {owner.name} was started again" in policy["status"]["message"]
+    with peer.serving("echo-server"):
+        assert not any(slow(owner.rtt(peer)))
+        docker("restart", "-t", "0", guest.name)
+        service.wait_active(name)
+        assert all(slow(owner.rtt(peer)))
+
+
+def test_what_holds_behind_an_engine_that_hangs_is_said_until_the_lease_is_over(own_service, pair, tmp_path):
+    target, peer, selector = pair
+    proxy = StormyProxy(tmp_path, 1)
+    service = own_service("--lease", "6s", endpoint=f"unix://{proxy.path}")
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    proxy.change(Weather(mute=1.0))  # it is asked, and never heard again
+    policy = service.wait_phase(name, "degraded") and service.policy(name)
+    assert "neither its injector nor the engine answers" in policy["status"]["message"]
+    assert policy["status"]["active"] == 1 and all(slow(target.rtt(peer, 3)))
+    wait_until(lambda: service.policy(name)["status"]["active"] == 0, "it is said to be over", within=30)
+    assert not any(slow(target.rtt(peer, 3)))
+    proxy.change(Weather())
+    proxy.cut_all()
+    service.wait_active(name, within=60)
+    assert all(slow(target.rtt(peer, 3)))
 
 
 def test_without_a_network_nothing_is_active(service, container):
