@@ -363,8 +363,10 @@ asio::awaitable<std::size_t> ContainerActs::shut_down(Duration within) {
     spawn(context_.timing.executor(), "undoing an act", settle(place, std::move(planned)));
   }
   while (!busy_.empty() && context_.timing.elapsed() < deadline) co_await context_.timing.sleep(20ms);
-  co_return static_cast<std::size_t>(std::ranges::count_if(acts_, [](const auto& entry) {
-    return !failure::is_instant(entry.second.failure) && entry.second.record.state != ActState::over;
+  // What is in doubt the engine may do yet, when nobody is there to undo it.
+  co_return static_cast<std::size_t>(std::ranges::count_if(acts_, [this](const auto& entry) {
+    const Act& act = entry.second;
+    return !failure::is_instant(act.failure) && (act.record.state != ActState::over || is_in_doubt(act));
   }));
 }
 
