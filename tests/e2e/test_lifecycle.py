@@ -241,6 +241,23 @@ def test_what_holds_behind_an_engine_that_hangs_is_said_until_the_lease_is_over(
     assert all(slow(target.rtt(peer, 3)))
 
 
+def test_a_service_that_could_not_ask_its_engine_does_not_say_that_nothing_is_left(own_service, pair, tmp_path):
+    _, _, selector = pair
+    proxy = StormyProxy(tmp_path, 1)
+    service = own_service("--lease", "6s", endpoint=f"unix://{proxy.path}")
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    service.stop(signal.SIGKILL)
+    proxy.change(Weather(away=True))
+    process = service.start().process
+    service.stop()
+    assert process.returncode == 1 and "1 could not be undone" in service.text()
+    assert "nothing is left" not in service.text()
+    proxy.change(Weather())
+    service.start().wait_active(name)
+    service.cli("rm", name)
+
+
 def test_without_a_network_nothing_is_active(service, container):
     target = container({"test": "cut-off"})
     name = service.create("latency", "test=cut-off", "-o", "delay=100ms")
