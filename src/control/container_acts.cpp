@@ -102,11 +102,14 @@ bool ContainerActs::concerns(const std::string& endpoint_name, const std::string
   });
 }
 
+bool ContainerActs::are_alike(const Act& one, const Act& other) {
+  return place_of(one.record) == place_of(other.record) && one.failure.index() == other.failure.index();
+}
+
 std::vector<const ContainerActs::Act*> ContainerActs::sharing(const Act& act) const {
   std::vector<const Act*> others;
   for (const auto& [id, other] : acts_) {
-    const bool same = place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index();
-    if (same && id != act.record.id && other.record.state != ActState::over) others.push_back(&other);
+    if (are_alike(other, act) && id != act.record.id && other.record.state != ActState::over) others.push_back(&other);
   }
   return others;
 }
@@ -187,8 +190,7 @@ bool ContainerActs::seems_undone(Act& act) {
   // What another act of ours has done halfway, or the engine does late, was nobody else.
   const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
     const Act& other = entry.second;
-    return place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index() &&
-           (other.record.state == ActState::intended || is_in_doubt(other));
+    return are_alike(other, act) && (other.record.state == ActState::intended || is_in_doubt(other));
   });
   if (in_motion) return false;
   // Its own limit where a lower one shall be: the engine was late with what we asked for before.

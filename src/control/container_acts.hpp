@@ -86,6 +86,8 @@ class ContainerActs {
   Act* find(std::uint64_t id);
   bool holds(const Act& act) const;
   static Place place_of(const store::ActRecord& record) { return {record.endpoint, record.container}; }
+  // Whether both are the same failure of the same container.
+  static bool are_alike(const Act& one, const Act& other);
   // Other acts that keep the same in place, or are to.
   std::vector<const Act*> sharing(const Act& act) const;
   // What those of them limit that hold. Of one that does not, the engine may yet say no.

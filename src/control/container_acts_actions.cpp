@@ -80,7 +80,7 @@ docker::Task<std::string> ContainerActs::refusal_of(DueAct due) {
     co_return std::string(
         "it is a task of a Swarm service, which would have another one in its place: use kill or pause");
   }
-  if (std::holds_alternative<failure::Stop>(due.failure) && target.container().network_mode.starts_with("container:")) {
+  if (std::holds_alternative<failure::Stop>(due.failure) && !docker::joined_container(target.container()).empty()) {
     co_return std::string("it is in another container's network, without which it could not be started again");
   }
   if (auto reason = no_less(details.limits, due.failure); !reason.empty()) co_return std::move(reason);
@@ -114,11 +114,8 @@ docker::Task<> ContainerActs::begin(DueAct due) {
     const std::string service = service_key(*where.containers().at(due.container).observed());
     Former former{details.started_at, service, details.restart, details.restart_count, details.limits};
     // What the engine did late is not what it was like before.
-    const auto doubtful = std::ranges::find_if(acts_, [&](const auto& entry) {
-      const Act& other = entry.second;
-      return place_of(other.record) == place_of(record) && other.failure.index() == act.failure.index() &&
-             is_in_doubt(other);
-    });
+    const auto doubtful = std::ranges::find_if(
+        acts_, [&](const auto& entry) { return are_alike(entry.second, act) && is_in_doubt(entry.second); });
     if (doubtful != acts_.end()) former.limits = former_from(doubtful->second.record.former).limits;
     record.former = to_text(former);
   } else {
@@ -229,8 +226,7 @@ docker::Task<> ContainerActs::undo(std::uint64_t id) {
 // An engine that is late may limit the container to what the others want when they are over, too.
 void ContainerActs::doubt_what_shares(const Act& act) {
   for (auto& [id, other] : acts_) {
-    const bool same = place_of(other.record) == place_of(act.record) && other.failure.index() == act.failure.index();
-    if (!same || id == act.record.id || other.record.state != ActState::held) continue;
+    if (!are_alike(other, act) || id == act.record.id || other.record.state != ActState::held) continue;
     other.in_doubt_until = context_.timing.elapsed() + longest_way;
     save(other);
   }

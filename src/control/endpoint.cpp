@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 constexpr Duration resync_period = 30s;
 constexpr Duration first_backoff = 200ms;
 constexpr Duration longest_backoff = 5s;
-constexpr std::string_view joined = "container:";
 
 bool is_up(const std::string& state) { return state == "running" || state == "paused"; }
 
@@ -198,9 +197,9 @@ void Endpoint::take_list(std::vector<docker::Container> containers, std::uint64_
   std::set<std::string> owners;
   for (auto& container : containers) {
     if (is_injector(container)) owners.insert(label_of(container, label::target));
-    if (container.network_mode.starts_with(joined)) {
+    if (const auto owner = docker::joined_container(container); !owner.empty()) {
       owners.insert(container.id);
-      owners.insert(container.network_mode.substr(joined.size()));
+      owners.emplace(owner);
     }
     if (watched_.contains(container.id)) dirty_.insert(container.id);
     const std::string id = container.id;
@@ -361,6 +360,22 @@ void Endpoint::set_lost(std::string why) {
 Endpoint* find_endpoint(const std::vector<std::unique_ptr<Endpoint>>& endpoints, std::string_view name) {
   const auto found = std::ranges::find_if(endpoints, [&](const auto& each) { return each->name() == name; });
   return found == endpoints.end() ? nullptr : found->get();
+}
+
+ObservedContainers::Shared with_service(const CachedContainer& cached,
+                                        const std::vector<std::unique_ptr<Endpoint>>& endpoints) {
+  if (!cached.is_of_swarm()) return cached.observed();
+  ObservedContainer observed = *cached.observed();
+  for (const bool lost : {false, true}) {
+    for (const auto& each : endpoints) {
+      if (each->lost().has_value() != lost) continue;
+      add_service_labels(observed.container, each->services());
+      if (observed.service_addresses.empty()) {
+        observed.service_addresses = service_addresses(observed.container, each->services());
+      }
+    }
+  }
+  return std::make_shared<const ObservedContainer>(std::move(observed));
 }
 
 }  // namespace entropy::control

@@ -18,7 +18,7 @@
 
 namespace entropy::control {
 
-// A container and what is known of its latest start. It is never changed, but replaced: others hold it, too.
+// A container and what is known of its latest start. What it shows is never changed, but replaced: others hold it, too.
 class CachedContainer {
  public:
   CachedContainer(const std::string& endpoint, docker::Container container, std::string started_at = "",
@@ -148,5 +148,10 @@ class Endpoint {
 
 // nullptr: the service was started without it.
 Endpoint* find_endpoint(const std::vector<std::unique_ptr<Endpoint>>& endpoints, std::string_view name);
+
+// The container with what its Swarm service adds: labels and addresses. Any manager of a Swarm knows the services of
+// all its nodes; an engine out of reach is asked last.
+ObservedContainers::Shared with_service(const CachedContainer& cached,
+                                        const std::vector<std::unique_ptr<Endpoint>>& endpoints);
 
 }  // namespace entropy::control

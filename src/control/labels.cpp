@@ -51,7 +51,7 @@ docker::ContainerSpec injector_spec(const CreateInjector& action, std::string_vi
   spec.labels[std::string(label::injector)] = "true";
   spec.labels[std::string(label::target)] = action.target_id;
   spec.labels[std::string(label::target_started)] = action.target_started;
-  spec.network_mode = concat("container:", action.target_id);
+  spec.network_mode = concat(docker::container_mode, action.target_id);
   return spec;
 }
 
@@ -67,7 +67,7 @@ docker::ContainerSpec custom_spec(const CustomRun& run, std::string_view manager
   constexpr std::size_t short_id = 12;
   auto spec = confined_spec(run.endpoint, manager_id, run.custom.image);
   spec.name = concat(run.fault.policy, "_", run.target_id.substr(0, short_id));
-  spec.network_mode = concat("container:", run.target_id);
+  spec.network_mode = concat(docker::container_mode, run.target_id);
   spec.stop_signal = "SIGTERM";
   // Room for a script with its tools, and for interpreters.
   spec.memory_bytes = 128 << 20;
@@ -115,7 +115,7 @@ docker::ContainerSpec snapshot_spec(std::string_view endpoint, std::string_view 
   auto spec = confined_spec(endpoint, manager_id, image);
   spec.command = {"--snapshot"};
   spec.labels[std::string(label::injector)] = "trial";
-  spec.network_mode = concat("container:", target);
+  spec.network_mode = concat(docker::container_mode, target);
   return spec;
 }
 

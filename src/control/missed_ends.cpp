@@ -5,7 +5,6 @@
 #include "control/conditions.hpp"
 #include "control/log.hpp"
 #include "control/spawn.hpp"
-#include "control/swarm.hpp"
 
 namespace entropy::control {
 namespace {
@@ -28,12 +27,6 @@ std::vector<EndQuestion> questions_about_ends(const Desired& desired) {
   return questions;
 }
 
-ObservedContainer with_labels(const CachedContainer& cached, const std::vector<std::unique_ptr<Endpoint>>& endpoints) {
-  ObservedContainer container = *cached.observed();
-  for (const auto& each : endpoints) add_service_labels(container.container, each->services());
-  return container;
-}
-
 }  // namespace
 
 void MissedEnds::look(const Desired& desired, const Index& index,
@@ -45,16 +38,16 @@ void MissedEnds::look(const Desired& desired, const Index& index,
     if (each->lost() || questions.empty()) continue;
     if (inspected.size() > each->containers().size())
       std::erase_if(inspected, [&](const auto& id) { return !each->containers().contains(id); });
-    std::vector<ObservedContainer> due;
+    std::vector<ObservedContainers::Shared> due;
     for (const auto& [id, cached] : each->containers()) {
       if (cached.is_of_ours() || inspected.contains(id)) continue;
-      const ObservedContainer container = with_labels(cached, endpoints);
+      const auto container = with_service(cached, endpoints);
       const auto asks = [&](const EndQuestion& question) {
-        return is_meant(*question.condition, *question.record, desired.rules, index, container);
+        return is_meant(*question.condition, *question.record, desired.rules, index, *container);
       };
       if (std::ranges::any_of(questions, asks)) due.push_back(container);
     }
-    for (const auto& container : due) inspected.insert(container.container.id);
+    for (const auto& container : due) inspected.insert(container->container.id);
     if (!due.empty()) spawn(timing_.executor(), "looking for missed ends", inspect(*each, std::move(due)));
   }
   std::erase_if(found_, [&](const ObservedEnd& end) {
@@ -63,13 +56,13 @@ void MissedEnds::look(const Desired& desired, const Index& index,
   });
 }
 
-boost::asio::awaitable<void> MissedEnds::inspect(Endpoint& where, std::vector<ObservedContainer> containers) {
+boost::asio::awaitable<void> MissedEnds::inspect(Endpoint& where, std::vector<ObservedContainers::Shared> containers) {
   bool news = false;
-  for (auto& container : containers) {
-    const std::string id = container.container.id;
+  for (const auto& container : containers) {
+    const std::string& id = container->container.id;
     const auto inspected = co_await where.inspect(id);
     if (inspected) {
-      news |= note(where, std::move(container));
+      news |= note(where, *container);
     } else if (inspected.error().code != ErrorCode::not_found) {
       log::debug("{}: looking at {}: {}", where.name(), id.substr(0, 12), inspected.error().message);
       inspected_[where.name()].erase(id);  // at the next look
@@ -78,7 +71,7 @@ boost::asio::awaitable<void> MissedEnds::inspect(Endpoint& where, std::vector<Ob
   if (news) wake_();
 }
 
-bool MissedEnds::note(const Endpoint& where, ObservedContainer container) {
+bool MissedEnds::note(const Endpoint& where, const ObservedContainer& container) {
   const auto known = where.containers().find(container.container.id);
   if (known == where.containers().end() || !known->second.details()) return false;
   const docker::ContainerDetails& details = *known->second.details();
@@ -87,7 +80,7 @@ bool MissedEnds::note(const Endpoint& where, ObservedContainer container) {
   std::erase_if(found_, [&](const ObservedEnd& end) {
     return end.container.endpoint == where.name() && end.container.container.id == container.container.id;
   });
-  ObservedEnd end{std::move(container), *finished - where.skew().value_or(Duration::zero()), {}, false};
+  ObservedEnd end{container, *finished - where.skew().value_or(Duration::zero()), {}, false};
   if (!known->second.up) end.exit_code = details.exit_code;  // else it is of nothing any more
   found_.push_back(end);
   if (known->second.up || !details.oom_killed) return true;

@@ -30,9 +30,9 @@ class MissedEnds {
   const std::vector<ObservedEnd>& found() const { return found_; }
 
  private:
-  boost::asio::awaitable<void> inspect(Endpoint& where, std::vector<ObservedContainer> containers);
+  boost::asio::awaitable<void> inspect(Endpoint& where, std::vector<ObservedContainers::Shared> containers);
   // Whether it has ever ended.
-  bool note(const Endpoint& where, ObservedContainer container);
+  bool note(const Endpoint& where, const ObservedContainer& container);
 
   Timing& timing_;
   std::function<void()> wake_;

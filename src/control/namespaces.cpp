@@ -5,8 +5,6 @@
 namespace entropy::control {
 namespace {
 
-constexpr std::string_view joined = "container:";
-
 // Both are times of one engine, if they are known yet.
 bool started_before(const ObservedContainer& one, const ObservedContainer& other) {
   if (one.started_at.empty() || other.started_at.empty()) return false;
@@ -29,7 +27,7 @@ Index::Index(const Observed& observed) : observed_(&observed) {
 void Index::add_guests() {
   std::vector<const ObservedContainer*> guests;
   for (const auto& each : observed_->containers) {
-    if (each.container.network_mode.starts_with(joined)) guests.push_back(&each);
+    if (!docker::joined_container(each.container).empty()) guests.push_back(&each);
   }
   Table<const ObservedContainer*> by_name;
   if (!guests.empty()) {
@@ -37,7 +35,7 @@ void Index::add_guests() {
   }
   Table<const ObservedContainer*> orphans;
   for (const auto* guest : guests) {
-    const auto whom = std::string_view(guest->container.network_mode).substr(joined.size());
+    const auto whom = docker::joined_container(guest->container);
     const auto* owner = find(guest->endpoint, whom);
     const auto named = by_name.find(Key(guest->endpoint, whom));
     if (owner == nullptr && named != by_name.end()) owner = named->second;

@@ -21,11 +21,9 @@ constexpr Duration longest_wait = 30s;
 constexpr std::size_t parallel_creates = 4;  // measured optimum of an engine on 2 cores
 
 std::set<std::string> joined_networks(const Observed& observed) {
-  constexpr std::string_view joined = "container:";
   std::set<std::string> whose;
   for (const auto& each : observed.containers) {
-    const std::string& mode = each.container.network_mode;
-    if (mode.starts_with(joined)) whose.insert(mode.substr(joined.size()));
+    if (const auto owner = docker::joined_container(each.container); !owner.empty()) whose.emplace(owner);
   }
   return whose;
 }

@@ -122,7 +122,6 @@ class Reconciler {
   void forget_what_is_gone(Time now);
   void tell_notes();
   bool concerns(const Endpoint& where, const CachedContainer& container) const;
-  ObservedContainers::Shared with_service(const CachedContainer& cached) const;
   void account_windows(const Index& index, const Plan& plan, Time now);
   void account_target(const policy::Record& record, const TargetState& target, const std::string& name, Time now);
   std::string reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,

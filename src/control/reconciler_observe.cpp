@@ -34,13 +34,13 @@ Observed Reconciler::observe() const {
     if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
     if (endpoint->skew()) observed.skews[endpoint->name()] = *endpoint->skew();
     for (const auto& ended : endpoint->ended()) {
-      observed.ends.push_back(
-          {*with_service(ended.container), now - (timing_.elapsed() - ended.at), ended.exit_code, ended.out_of_memory});
+      observed.ends.push_back({*with_service(ended.container, endpoints_), now - (timing_.elapsed() - ended.at),
+                               ended.exit_code, ended.out_of_memory});
     }
     for (const auto& [id, cached] : endpoint->containers()) {
       if (!cached.is_of_ours()) {
         if (cached.up) {
-          observed.containers.push_back(with_service(cached));
+          observed.containers.push_back(with_service(cached, endpoints_));
         } else {
           observe_down(observed, *endpoint, cached);
         }
@@ -78,7 +78,7 @@ void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, cons
                           !label_of(cached.container(), label::compose_service).empty();
   const bool has_acts = acts_.concerns(endpoint.name(), cached.container().id);
   if (!is_replica && !has_acts) return;
-  auto container = with_service(cached);
+  auto container = with_service(cached, endpoints_);
   if (const auto service = service_key(*container); !service.empty()) {
     observed.absent[service].insert(schedule_name(container->container));
   }
@@ -89,29 +89,13 @@ void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, cons
 // the others.
 bool Reconciler::concerns(const Endpoint& where, const CachedContainer& cached) const {
   const docker::Container& container = cached.container();
-  if (cached.is_of_ours() || container.network_mode.starts_with("container:")) return true;
+  if (cached.is_of_ours() || !docker::joined_container(container).empty()) return true;
   if (joined_.contains(container.id) || joined_.contains(container.name)) return true;
   if (desired_.rules.limits.max_share) return true;  // it may be a replica
   if (acts_.concerns(where.name(), container.id)) return true;
-  const auto observed = with_service(cached);
+  const auto observed = with_service(cached, endpoints_);
   return std::ranges::any_of(desired_.policies,
                              [&](const auto& record) { return has_in_view(record.policy, *observed); });
-}
-
-// Any manager of a Swarm knows the services of all its nodes. An engine out of reach is asked last.
-ObservedContainers::Shared Reconciler::with_service(const CachedContainer& cached) const {
-  if (!cached.is_of_swarm()) return cached.observed();
-  ObservedContainer observed = *cached.observed();
-  for (const bool lost : {false, true}) {
-    for (const auto& each : endpoints_) {
-      if (each->lost().has_value() != lost) continue;
-      add_service_labels(observed.container, each->services());
-      if (observed.service_addresses.empty()) {
-        observed.service_addresses = service_addresses(observed.container, each->services());
-      }
-    }
-  }
-  return std::make_shared<const ObservedContainer>(std::move(observed));
 }
 
 }  // namespace entropy::control

@@ -84,14 +84,14 @@ template <class Reason>
 std::optional<std::string> first_reason(const Index& index, const ObservedContainer& container, Reason reason) {
   if (auto own = reason(container)) return concat("it ", *own);
   const ObservedContainer& owner = index.owner(container);
-  std::vector<const ObservedContainer*> others = {&owner};
-  others.insert(others.end(), index.guests(owner).begin(), index.guests(owner).end());
-  for (const auto* other : others) {
-    if (other == &container) continue;
-    if (auto theirs = reason(*other))
-      return concat("it shares its network with ", other->container.name, ", which ", *theirs);
-  }
-  return std::nullopt;
+  std::optional<std::string> words;
+  const auto ask = [&](const ObservedContainer& other) {
+    const auto theirs = words || &other == &container ? std::nullopt : reason(other);
+    if (theirs) words = concat("it shares its network with ", other.container.name, ", which ", *theirs);
+  };
+  ask(owner);
+  for (const auto* guest : index.guests(owner)) ask(*guest);
+  return words;
 }
 
 std::optional<std::string> not_allowed(const docker::Container& container, const std::vector<std::string>& failures) {

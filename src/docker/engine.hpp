@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -47,6 +48,14 @@ struct Container {
   std::vector<Network> networks;
   bool operator==(const Container&) const = default;
 };
+
+// What begins the network mode of a container that joined the network namespace of another.
+inline constexpr std::string_view container_mode = "container:";
+// Whom it joined: the id, as Docker writes it, or the name that the user gave; empty: nobody.
+inline std::string_view joined_container(const Container& container) {
+  const std::string_view mode = container.network_mode;
+  return mode.starts_with(container_mode) ? mode.substr(container_mode.size()) : std::string_view();
+}
 
 // What bounds a container, in an engine's own words. In an update 0 and none mean: as it is.
 struct Limits {

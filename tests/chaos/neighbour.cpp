@@ -84,13 +84,7 @@ void Neighbour::stop() {
       }
     }
   };
-  if (remove) {
-    service_.ask<void>(service_.manager().remove_policy(name, true, std::nullopt), done);
-  } else {
-    service_.ask<control::PolicyView>(
-        service_.manager().stop_policy(name),
-        [done](const Result<control::PolicyView>& view) { done(view ? Result<>() : fail(view.error())); });
-  }
+  service_.end_policy(name, remove, done);
 }
 
 void Neighbour::calm_down() {
@@ -102,7 +96,7 @@ void Neighbour::calm_down() {
 void Neighbour::remove_all() {
   for (const auto& view : service_.manager().policies()) {
     const std::string name = view.record.policy.name;
-    service_.ask<void>(service_.manager().remove_policy(name, true, std::nullopt), [this, name](Result<> removed) {
+    service_.end_policy(name, true, [this, name](const Result<>& removed) {
       if (!removed) broken_(concat("removing ", name, ": ", removed.error().message));
     });
   }

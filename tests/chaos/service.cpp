@@ -68,4 +68,11 @@ bool Service::work() {
   return false;
 }
 
+void Service::end_policy(const std::string& name, bool remove, std::function<void(Result<>)> done) {
+  if (remove) return ask<void>(manager_->remove_policy(name, true, std::nullopt), std::move(done));
+  ask<control::PolicyView>(manager_->stop_policy(name), [done](const Result<control::PolicyView>& view) {
+    done(view ? Result<>() : fail(view.error()));
+  });
+}
+
 }  // namespace entropy::chaos

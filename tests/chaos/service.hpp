@@ -44,6 +44,8 @@ class Service {
       if (!life->dead) done(std::move(result));
     });
   }
+  // Removes the policy, or stops it.
+  void end_policy(const std::string& name, bool remove, std::function<void(Result<>)> done);
 
  private:
   static int on_commit(void* service);

@@ -237,7 +237,7 @@ void Storm::clear_away() {
   for (auto& [name, known] : known_) {
     if (!broken_.empty()) return;
     if (!known.exists) continue;
-    service_.ask<void>(service_.manager().remove_policy(name, true, std::nullopt), [this, &known](Result<> removed) {
+    service_.end_policy(name, true, [this, &known](const Result<>& removed) {
       if (!removed) return broken(concat("removing ", known.record.policy.name, ": ", removed.error().message));
       known.exists = false;
       known.quiet = true;

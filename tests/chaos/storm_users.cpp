@@ -108,13 +108,7 @@ void Storm::stop_or_remove(bool remove) {
     if (const auto now = service_.manager().policy(name)) known.record = now->record;
     known.uncertain |= !ended;  // it may be stopped for as long as this manager lives
   };
-  if (remove) {
-    service_.ask<void>(service_.manager().remove_policy(name, true, std::nullopt), done);
-  } else {
-    service_.ask<control::PolicyView>(
-        service_.manager().stop_policy(name),
-        [done](const Result<control::PolicyView>& view) { done(view ? Result<>() : fail(view.error())); });
-  }
+  service_.end_policy(name, remove, done);
 }
 
 void Storm::halt() {

@@ -223,10 +223,17 @@ def test_whoever_joined_a_network_that_is_gone_is_left_alone(service, container)
         assert all(slow(owner.rtt(peer)))
 
 
-def test_what_holds_behind_an_engine_that_hangs_is_said_until_the_lease_is_over(own_service, pair, tmp_path):
-    target, peer, selector = pair
+@pytest.fixture
+def proxied(own_service, tmp_path):
+    """A service with a lease of 6 s, and what stands between it and its engine."""
     proxy = StormyProxy(tmp_path, 1)
-    service = own_service("--lease", "6s", endpoint=f"unix://{proxy.path}")
+    yield own_service("--lease", "6s", endpoint=f"unix://{proxy.path}"), proxy
+    proxy.listener.close()
+
+
+def test_what_holds_behind_an_engine_that_hangs_is_said_until_the_lease_is_over(proxied, pair):
+    target, peer, selector = pair
+    service, proxy = proxied
     name = service.create("latency", selector, "-o", "delay=100ms")
     service.wait_active(name)
     proxy.change(Weather(mute=1.0))  # it is asked, and never heard again
@@ -241,10 +248,9 @@ def test_what_holds_behind_an_engine_that_hangs_is_said_until_the_lease_is_over(
     assert all(slow(target.rtt(peer, 3)))
 
 
-def test_a_service_that_could_not_ask_its_engine_does_not_say_that_nothing_is_left(own_service, pair, tmp_path):
+def test_a_service_that_could_not_ask_its_engine_does_not_say_that_nothing_is_left(proxied, pair):
     _, _, selector = pair
-    proxy = StormyProxy(tmp_path, 1)
-    service = own_service("--lease", "6s", endpoint=f"unix://{proxy.path}")
+    service, proxy = proxied
     name = service.create("latency", selector, "-o", "delay=100ms")
     service.wait_active(name)
     service.stop(signal.SIGKILL)
