@@ -68,7 +68,7 @@ asio::awaitable<void> Reconciler::run() {
     if (!unclaimed_closed) unclaimed_closed = close_unclaimed(timing_.elapsed() - started);
     changed_.notify();
     Duration wait = until_next_pass(clock_.now());
-    if (!unclaimed_closed) wait = std::min(wait, answer_time);
+    if (!unclaimed_closed) wait = std::min<Duration>(wait, 1s);
     co_await work_.wait(wait);
     if (const auto pause = breath(); pause >= 1ms) co_await timing_.sleep(pause);
   }
