@@ -184,10 +184,14 @@ json::object to_json(const control::Preview& preview) {
 }
 
 json::object to_json(const control::ServiceInfo& info) {
-  return {{"manager_id", info.manager_id},       {"version", info.version},
-          {"policies", info.policies},           {"injectors", info.injectors},
-          {"active_faults", info.active_faults}, {"halt", to_json(info.halt)},
-          {"endpoints", to_json(info.endpoints)}};
+  return {{"manager_id", info.manager_id},
+          {"version", info.version},
+          {"policies", info.policies},
+          {"injectors", info.injectors},
+          {"active_faults", info.active_faults},
+          {"halt", to_json(info.halt)},
+          {"endpoints", to_json(info.endpoints)},
+          {"message", info.message}};
 }
 
 json::object to_json(const control::TrialView& view) {

@@ -338,6 +338,16 @@ TEST_F(Cli, CustomImages) {
   EXPECT_EQ(run({"injector-test"}).code, 2);
 }
 
+TEST_F(Cli, WhatIsWrongWithTheServiceItselfIsSaid) {
+  EXPECT_THAT(run({"info"}).out, Not(HasSubstr("Trouble")));
+  EXPECT_EQ(run({"doctor"}).code, 0);
+  server.on_thread([&] { server.service.own_trouble = "changes and history are not kept: disk is full"; });
+  EXPECT_THAT(run({"info"}).out, HasSubstr("Trouble:        changes and history are not kept: disk is full\n"));
+  const Outcome sick = run({"doctor"});
+  EXPECT_EQ(sick.code, 1);
+  EXPECT_THAT(sick.out, HasSubstr("FAIL  changes and history are not kept: disk is full\n"));
+}
+
 TEST_F(Cli, DoctorTellsWhatIsWrong) {
   control::EndpointView view;
   view.endpoint = "unix:///var/run/docker.sock";

@@ -68,6 +68,9 @@ Result<StandaloneService> StandaloneService::start(const Context& context, const
       std::make_unique<Client>(options.listen.front(), found, context.globals.debug ? &context.console.err : nullptr);
   const auto up = made.wait_until_up();
   if (!up) return fail(up.error());
+  // What runs that were killed along with their services have left would be in the way. If it stays, its target's
+  // degradation says so.
+  (void)made.client_->call("POST", "/v1/endpoints:clean");
   return made;
 }
 

@@ -152,6 +152,13 @@ void examine_endpoint(Diagnosis& diagnosis, const json::value& endpoint) {
   examine_others(diagnosis, endpoint);
 }
 
+void examine_service(Diagnosis& diagnosis, const Client& client) {
+  const auto info = client.call("GET", "/info");
+  if (!info) return diagnosis.bad(info.error().message);
+  const std::string trouble = field_text(*info, "message");
+  if (!trouble.empty()) diagnosis.bad(trouble);
+}
+
 int run_doctor(const Context& context, bool mend) {
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
@@ -164,6 +171,7 @@ int run_doctor(const Context& context, bool mend) {
     diagnosis.bad(endpoints.error().message);
   } else {
     diagnosis.good(concat("Entropy answers at ", to_string(client->address())));
+    examine_service(diagnosis, *client);
     if (endpoints->is_array()) {
       for (const auto& each : endpoints->get_array()) examine_endpoint(diagnosis, each);
     }
@@ -199,6 +207,7 @@ void print_info(std::ostream& out, const json::value& info) {
   line("Injectors:      ", "injectors");
   line("Active faults:  ", "active_faults");
   line("Halted:         ", "halt.halted");
+  if (!field_text(info, "message").empty()) line("Trouble:        ", "message");
   const auto* endpoints = find_field(info, "endpoints");
   if (endpoints == nullptr || !endpoints->is_array()) return;
   for (const auto& each : endpoints->get_array()) {

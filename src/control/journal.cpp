@@ -86,6 +86,7 @@ void Journal::prune(std::size_t rows) {
 std::uint64_t Journal::add(const store::FaultRecord& record) {
   const auto id = store_.add_fault(record);
   if (!id) log::error("history: {}", id.error().message);
+  if (id) write_unsaved();
   count_added();
   return id.value_or(0);
 }
@@ -222,6 +223,11 @@ void Journal::finish(store::FaultRecord record, Time ended, store::Outcome outco
 // What a full disk refuses waits for better times, and is shown as it is meanwhile.
 void Journal::save(const store::FaultRecord& record) {
   unsaved_.push_back(record);
+  write_unsaved();
+  if (unsaved_.size() > most_unsaved_rows) unsaved_.pop_front();
+}
+
+void Journal::write_unsaved() {
   while (!unsaved_.empty()) {
     const auto& next = unsaved_.front();
     Result<> saved;
@@ -234,7 +240,6 @@ void Journal::save(const store::FaultRecord& record) {
     if (!saved) break;
     unsaved_.pop_front();
   }
-  if (unsaved_.size() > most_unsaved_rows) unsaved_.pop_front();
 }
 
 void Journal::measured(Open& entry, const program::Measured& measured) {

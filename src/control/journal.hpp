@@ -51,6 +51,8 @@ class Journal {
   void progress(const Source& source, const std::vector<program::Progress>& faults);
   // The same row with what is known by now.
   store::FaultRecord up_to_date(store::FaultRecord record) const;
+  // What a full disk has refused of what ended, until it is written; to be called from time to time.
+  void write_unsaved();
   // Opens and closes whatever differs from what the injector holds.
   void holds(const Source& source, const std::vector<program::Fault>& active);
   // The injector is gone, and its faults with it.

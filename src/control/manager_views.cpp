@@ -165,7 +165,7 @@ std::vector<TargetState> Manager::targets(const std::optional<policy::Selector>&
   std::vector<TargetState> states;
   for (const auto& container : observed.containers) {
     TargetState state = target_state(container);
-    state.labels = container.container.labels;
+    state.labels.insert(container.container.labels.begin(), container.container.labels.end());
     auto reason = excluded(desired_.rules, index, container);
     if (selector) {
       if (auto failed = selector->first_failed(subject_of(container))) reason = std::move(failed);
@@ -271,6 +271,8 @@ ServiceInfo Manager::info() const {
   info.active_faults += reconciler_.acts().active();
   info.halt = halt_state();
   info.endpoints = endpoints();
+  if (const auto trouble = store_.trouble(); !trouble.empty())
+    info.message = concat("changes and history are not kept: ", trouble);
   return info;
 }
 

@@ -1,6 +1,7 @@
 #include "control/namespaces.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace entropy::control {
 namespace {
@@ -13,14 +14,30 @@ bool started_before(const ObservedContainer& one, const ObservedContainer& other
   return first && second && *first < *second;
 }
 
+using Key = std::pair<std::string_view, std::string_view>;  // endpoint, and id or name
+using Table = std::map<Key, const ObservedContainer*>;
+
+Key key_of_container(const ObservedContainer* each) { return {each->endpoint, each->container.id}; }
+Key key_of_injector(const ObservedInjector* each) { return {each->endpoint, each->target_id}; }
+
+// Of equal keys, which only injectors have, in the order of their addresses: as observed.
+template <class All, class KeyOf>
+auto sorted(const All& all, KeyOf key_of) {
+  std::vector<decltype(&*all.begin())> places;
+  places.reserve(all.size());
+  for (const auto& each : all) places.push_back(&each);
+  const auto order = [&](const auto* each) { return std::pair(key_of(each), each); };
+  if (!std::ranges::is_sorted(places, {}, order)) std::ranges::sort(places, {}, order);
+  return places;
+}
+
 }  // namespace
 
-Index::Index(const Observed& observed) : observed_(&observed) {
-  by_id_.reserve(observed.containers.size());
-  for (const auto& each : observed.containers) by_id_.emplace(Key(each.endpoint, each.container.id), &each);
+Index::Index(const Observed& observed)
+    : observed_(&observed),
+      by_id_(sorted(observed.containers, key_of_container)),
+      injectors_(sorted(observed.injectors, key_of_injector)) {
   add_guests();
-  injectors_.reserve(observed.injectors.size());
-  for (const auto& each : observed.injectors) injectors_[Key(each.endpoint, each.target_id)].push_back(&each);
 }
 
 // Docker itself writes the owner's id into the mode, others leave the name that the user gave.
@@ -29,11 +46,11 @@ void Index::add_guests() {
   for (const auto& each : observed_->containers) {
     if (!docker::joined_container(each.container).empty()) guests.push_back(&each);
   }
-  Table<const ObservedContainer*> by_name;
+  Table by_name;
   if (!guests.empty()) {
     for (const auto& each : observed_->containers) by_name.emplace(Key(each.endpoint, each.container.name), &each);
   }
-  Table<const ObservedContainer*> orphans;
+  Table orphans;
   for (const auto* guest : guests) {
     const auto whom = docker::joined_container(guest->container);
     const auto* owner = find(guest->endpoint, whom);
@@ -53,8 +70,9 @@ void Index::add_guests() {
 }
 
 const ObservedContainer* Index::find(std::string_view endpoint, std::string_view id) const {
-  const auto found = by_id_.find(Key(endpoint, id));
-  return found == by_id_.end() ? nullptr : found->second;
+  const Key key(endpoint, id);
+  const auto found = std::ranges::lower_bound(by_id_, key, {}, key_of_container);
+  return found == by_id_.end() || key_of_container(*found) != key ? nullptr : *found;
 }
 
 const ObservedContainer& Index::owner(const ObservedContainer& container) const {
@@ -74,9 +92,7 @@ std::span<const ObservedContainer* const> Index::guests(const ObservedContainer&
 }
 
 std::span<const ObservedInjector* const> Index::injectors(std::string_view endpoint, std::string_view owner_id) const {
-  const auto found = injectors_.find(Key(endpoint, owner_id));
-  if (found == injectors_.end()) return {};
-  return found->second;
+  return std::ranges::equal_range(injectors_, Key(endpoint, owner_id), {}, key_of_injector);
 }
 
 }  // namespace entropy::control

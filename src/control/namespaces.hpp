@@ -5,7 +5,6 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "control/plan.hpp"
@@ -34,21 +33,14 @@ class Index {
   std::span<const ObservedInjector* const> injectors(std::string_view endpoint, std::string_view owner_id) const;
 
  private:
-  using Key = std::pair<std::string_view, std::string_view>;  // endpoint, and id or name
-  struct Hash {
-    std::size_t operator()(const Key& key) const { return std::hash<std::string_view>()(key.second); }
-  };
-  template <class T>
-  using Table = std::unordered_map<Key, T, Hash>;
-
   void add_guests();
 
   const Observed* observed_;
-  Table<const ObservedContainer*> by_id_;
+  std::vector<const ObservedContainer*> by_id_;  // in the order of endpoint and id: most often they come in it
   std::unordered_map<const ObservedContainer*, const ObservedContainer*> owners_;  // of those who joined one
   std::unordered_map<const ObservedContainer*, const ObservedContainer*> restarted_owners_;
   std::unordered_map<const ObservedContainer*, std::vector<const ObservedContainer*>> guests_;
-  Table<std::vector<const ObservedInjector*>> injectors_;
+  std::vector<const ObservedInjector*> injectors_;  // by endpoint and target, as observed
 };
 
 }  // namespace entropy::control

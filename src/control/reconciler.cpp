@@ -69,7 +69,7 @@ asio::awaitable<void> Reconciler::run() {
     changed_.notify();
     Duration wait = until_next_pass(clock_.now());
     if (!unclaimed_closed) wait = std::min<Duration>(wait, 1s);
-    co_await work_.wait(wait);
+    co_await wait_for_work(wait);
     if (const auto pause = breath(); pause >= 1ms) co_await timing_.sleep(pause);
   }
 }
@@ -211,6 +211,7 @@ void Reconciler::forget_what_is_gone(Time now) {
   std::set<Journal::Target> targets;
   for (const auto& [target, accounted] : next_window_) targets.insert(target);
   journal_.forget_unless(targets, now - every);
+  journal_.write_unsaved();
 }
 
 Duration Reconciler::until_next_pass(Time now) const {
@@ -241,7 +242,6 @@ Duration Reconciler::until_due(Duration now) const {
   for (const auto& [target, failure] : failures_) consider(std::max<Duration>(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
     if (runtime.awaits_answer()) consider(runtime.sent_at + answer_time);
-    if (runtime.link && !runtime.silent) consider(runtime.quiet_since() + silence_limit());
     if (!runtime.link && runtime.state && !runtime.state->active.empty()) consider(lapse_of(runtime));
   }
   return next - now;

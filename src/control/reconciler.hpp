@@ -112,6 +112,8 @@ class Reconciler {
   bool close_unclaimed(Duration running_for);
   // reconciler_silence.cpp
   void notice_silence();
+  boost::asio::awaitable<void> wait_for_work(Duration longest);
+  Duration next_silence(Duration before) const;
   bool is_quiet(const Runtime& runtime) const;
   boost::asio::awaitable<void> ask_about(std::string id);
   void declare_silent(const std::string& id, const std::string& why);

@@ -13,6 +13,25 @@ constexpr Duration ask_again = 1s;
 
 }  // namespace
 
+// Until the next pass is due or there is news. Whether a thousand injectors are still heard takes no pass.
+asio::awaitable<void> Reconciler::wait_for_work(Duration longest) {
+  const Duration began = timing_.elapsed();
+  const auto next = [&] { return std::min(began + longest, next_silence(began)); };
+  for (bool news = false; !news && timing_.elapsed() < next();) {
+    news = co_await work_.wait(next() - timing_.elapsed());
+  }
+}
+
+// When the first of them will have said nothing for too long: of those of whom that was not so before.
+Duration Reconciler::next_silence(Duration before) const {
+  Duration next = Duration::max();
+  for (const auto& [id, runtime] : runtimes_) {
+    const Duration silent_at = runtime.quiet_since() + silence_limit();
+    if (runtime.link && !runtime.silent && silent_at > before) next = std::min(next, silent_at);
+  }
+  return next;
+}
+
 void Reconciler::notice_silence() {
   for (auto& [id, runtime] : runtimes_) {
     const auto& known = endpoint(runtime.endpoint)->containers();

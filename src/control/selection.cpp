@@ -9,11 +9,8 @@ Selection::Selection(const ObservedContainers& containers, const std::vector<pol
   for (const auto& record : policies) {
     const auto* exact = record.policy.selector.exact();
     if (exact == nullptr) continue;
-    if (exact->attribute) {
-      attributes_.try_emplace(*exact->attribute);
-    } else {
-      labels_.try_emplace(exact->key);
-    }
+    Table& table = exact->attribute ? attributes_[*exact->attribute] : labels_[exact->key];
+    for (const auto& value : exact->values) table.try_emplace(value);
   }
   for (std::uint32_t place = 0; place < containers.size(); ++place) {
     add_labels(place);
@@ -21,23 +18,34 @@ Selection::Selection(const ObservedContainers& containers, const std::vector<pol
   }
 }
 
+void Selection::add(Table& table, std::string_view value, std::uint32_t place) {
+  const auto wanted = table.find(value);
+  if (wanted != table.end()) wanted->second.push_back(place);
+}
+
 // Both maps are in the order of their keys.
 void Selection::add_labels(std::uint32_t place) {
-  const auto& labels = containers_[place].container.labels;
+  const docker::Labels& labels = containers_[place].container.labels;
+  const docker::Labels::key_compare precedes;
   auto label = labels.begin();
   auto table = labels_.begin();
   while (label != labels.end() && table != labels_.end()) {
-    const int order = table->first.compare(label->first);
-    if (order == 0) table->second[label->second].push_back(place);
-    if (order >= 0) ++label;
-    if (order <= 0) ++table;
+    if (precedes(label->first, table->first)) {
+      ++label;
+    } else if (precedes(table->first, label->first)) {
+      ++table;
+    } else {
+      add(table->second, label->second, place);
+      ++label;
+      ++table;
+    }
   }
 }
 
 void Selection::add_attributes(std::uint32_t place) {
   for (auto& [attribute, table] : attributes_) {
     subject_of(containers_[place]).any(attribute, [&](std::string_view value) {
-      table[value].push_back(place);
+      add(table, value, place);
       return false;
     });
   }

@@ -11,8 +11,9 @@
 
 namespace entropy::control {
 
-// What the selectors ask for by exact values is looked up in tables, made in one walk over the containers; every
-// container is compared only with a selector that has nothing but globs and negations. Refers to what it is made of.
+// What the selectors ask for by exact values is looked up in tables of just these values, made in one walk over the
+// containers; every container is compared only with a selector that has nothing but globs and negations. Refers to what
+// it is made of.
 class Selection {
  public:
   Selection(const ObservedContainers& containers, const std::vector<policy::Record>& policies);
@@ -24,12 +25,13 @@ class Selection {
   using Places = std::vector<std::uint32_t>;                   // in the list of what was observed
   using Table = std::unordered_map<std::string_view, Places>;  // by value
 
+  static void add(Table& table, std::string_view value, std::uint32_t place);
   void add_labels(std::uint32_t place);
   void add_attributes(std::uint32_t place);
   Places candidates(const policy::Requirement& exact) const;
 
   const ObservedContainers& containers_;
-  std::map<std::string_view, Table> labels_;  // by the key, as in the selectors
+  std::map<std::string_view, Table, docker::ShorterFirst> labels_;  // by the key, in the order of a container's labels
   std::map<policy::Attribute, Table> attributes_;
 };
 

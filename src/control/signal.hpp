@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <utility>
 
 #include "control/timing.hpp"
 
@@ -18,9 +19,10 @@ class Signal {
   }
 
   // Returns at once if there was a notification since the last `wait` returned; for the one owner of the signal.
-  boost::asio::awaitable<void> wait(Duration longest) {
+  // Whether there was one.
+  boost::asio::awaitable<bool> wait(Duration longest) {
     if (!pending_) co_await sleep(longest);
-    pending_ = false;
+    co_return std::exchange(pending_, false);
   }
 
   // Until the next notification.

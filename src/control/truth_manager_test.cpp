@@ -105,9 +105,24 @@ TEST_F(WithoutADisk, WhatCannotBeStoredIsStoppedAllTheSame) {
   EXPECT_THAT(stopped.error().message, HasSubstr("not over a restart"));
   EXPECT_EQ(active("cut"), 0U);
   EXPECT_EQ(phase("cut"), Phase::stopped);
+  EXPECT_THAT(manager_->info().message, HasSubstr("not kept"));
   refuse_commits = false;
   engine_->run_container("web-2", {{"service", "web"}});  // something happens
   until([&] { return !(*store_->policies())[0].policy.running; });
+  EXPECT_EQ(manager_->info().message, "");
+}
+
+TEST_F(WithoutADisk, AnEndThatWasRefusedIsWrittenWhenThereIsRoom) {
+  engine_->run_container("web", {{"service", "web"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return active("cut") == 1; });
+  refuse_commits = true;
+  ASSERT_FALSE(wait_for(manager_->stop_policy("cut")));
+  ASSERT_EQ(store_->faults({})->front().outcome, store::Outcome::active);
+  refuse_commits = false;
+  ASSERT_TRUE(manager_->create_policy(partition("other", "service=web")));
+  until([&] { return active("other") == 1; });
+  EXPECT_EQ(store_->faults({})->back().outcome, store::Outcome::cut_short);
 }
 
 }  // namespace

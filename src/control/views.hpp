@@ -195,6 +195,7 @@ struct ServiceInfo {
   std::uint64_t active_faults = 0;
   HaltView halt;
   std::vector<EndpointView> endpoints;
+  std::string message;  // what is wrong with the service itself; empty: nothing
 };
 
 }  // namespace entropy::control

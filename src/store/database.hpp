@@ -35,22 +35,34 @@ class Store::Database {
 
   template <class T>
   Result<T> run(std::string_view doing, const std::function<T(SQLite::Database&)>& work) {
+    const int changes_before = sqlite_.getTotalChanges();
     try {
       if constexpr (std::is_void_v<T>) {
         work(sqlite_);
+        note_success(changes_before);
         return {};
       } else {
-        return work(sqlite_);
+        T result = work(sqlite_);
+        note_success(changes_before);
+        return result;
       }
     } catch (const SQLite::Exception& e) {
-      return fail(error_of(doing, e));
+      Error error = error_of(doing, e);
+      trouble_ = error.message;
+      return fail(std::move(error));
     }
   }
+
+  // Why the last change could not be kept, or something could not be read since; empty: it was.
+  const std::string& trouble() const { return trouble_; }
 
  private:
   explicit Database(const std::string& path)
       : path_(path), sqlite_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
   Error error_of(std::string_view doing, const SQLite::Exception& exception) const;
+  void note_success(int changes_before) {
+    if (sqlite_.getTotalChanges() != changes_before) trouble_.clear();
+  }
   // Closing the last connection writes the log into the file and removes it, unless it is to be kept.
   void keep_log(bool keep);
   Result<> check();
@@ -58,6 +70,7 @@ class Store::Database {
 
   std::string path_;
   SQLite::Database sqlite_;
+  std::string trouble_;
 };
 
 }  // namespace entropy::store

@@ -77,6 +77,10 @@ class Store {
   Result<std::uint64_t> put_act(const ActRecord& record);
   Result<> remove_act(std::uint64_t id);
 
+  // Why changes can't be kept at the moment, as when the disk is full; empty: they can. After an error it is tried
+  // again.
+  std::string trouble();
+
  private:
   class Database;
   explicit Store(std::unique_ptr<Database> database);

@@ -17,7 +17,8 @@ bool is_injector(const HostContainer& it) { return it.container.labels.contains(
 bool is_protected(const HostContainer& it) { return it.container.labels.contains("entropy.protect"); }
 
 fakes::PlainSubject subject_of(const HostContainer& it) {
-  fakes::PlainSubject subject(it.container.labels, {{policy::Attribute::name, it.container.name}});
+  const docker::Labels& labels = it.container.labels;
+  fakes::PlainSubject subject({labels.begin(), labels.end()}, {{policy::Attribute::name, it.container.name}});
   for (const auto& network : it.container.networks)
     subject.attributes.emplace_back(policy::Attribute::network, network.name);
   return subject;

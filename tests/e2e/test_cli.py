@@ -3,6 +3,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -201,6 +202,25 @@ def test_a_killed_standalone_run_takes_its_service_along(container, tmp_path):
     it.wait()
     wait_until(lambda: target.kernel_state() == [] and injector_containers() == [], "everything is gone", within=15)
     wait_until(lambda: list(tmp_path.glob("entropy-run-*")) == [], "its folder, too")
+
+
+def test_what_a_run_left_that_died_with_its_service_is_no_hindrance(container, tmp_path):
+    target = container({"test": "both-killed"})
+    chaos = tmp_path / "chaos.yaml"
+    chaos.write_text(slow("both-killed"))
+    it = subprocess.Popen([ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "sleep", "30"], stderr=subprocess.DEVNULL,
+                          env=dict(os.environ, TMPDIR=str(tmp_path)))
+    wait_until(target.kernel_state, "the fault holds")
+    children = pathlib.Path(f"/proc/{it.pid}/task/{it.pid}/children").read_text().split()
+    for pid in children:  # the service and the command, before anybody can tell them to end
+        os.kill(int(pid), signal.SIGKILL)
+    it.kill()
+    it.wait()
+    wait_until(lambda: target.kernel_state() == [], "its lease is over", within=30)
+    assert injector_containers() != [], "it waits for somebody to come back"
+    done = run(ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "true", check=False)
+    assert done.returncode == 0, done.stderr
+    assert injector_containers() == [] and target.kernel_state() == []
 
 
 def test_ctrl_c_reaches_the_command_and_everything_is_rolled_back(service, env, container, tmp_path):

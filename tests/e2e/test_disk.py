@@ -1,5 +1,6 @@
 """A full disk: changes fail cleanly, what holds can still be rolled back, and nothing that was kept is lost."""
 import contextlib
+import json
 import os
 import signal
 
@@ -34,6 +35,10 @@ def names(service):
     return service.cli("ls", "-q").stdout.split()
 
 
+def trouble(service):
+    return json.loads(service.cli("info", "-f", "json").stdout)["message"]
+
+
 def test_a_full_disk_keeps_nobody_from_rolling_back(small_disk, container):
     service = small_disk.start()
     one, two = container({"test": "one"}), container({"test": "two"})
@@ -55,13 +60,21 @@ def test_a_full_disk_keeps_nobody_from_rolling_back(small_disk, container):
         service.cli("halt", check=False)
         assert two.kernel_state() == []
         assert service.policy("two")["status"]["phase"] == "halted"
+        assert "full" in trouble(service)
+        doctor = service.cli("doctor", check=False)
+        assert doctor.returncode == 1 and "FAIL  changes and history are not kept: " in doctor.stdout
     # There is room again: what could not be kept is kept now.
     wait_until(lambda: service.cli("halt", check=False).returncode == 0, "the halt is kept")
     os.kill(service.process.pid, 0)
+    wait_until(lambda: trouble(service) == "", "nothing is wrong any more")
+    assert "FAIL  changes" not in service.cli("doctor", check=False).stdout
     service.cli("resume")
     service.wait_active("two")
     wait_until(lambda: service.policy("one")["status"]["phase"] == "stopped", "it stays stopped")
+    ended = [(row["outcome"], row["ended"]) for row in service.faults("--policy", "one")]
+    assert [outcome for outcome, _ in ended] == ["cut-short"], ended
     service.stop(signal.SIGKILL)
     service.start()
     assert names(service) == kept
     assert service.policy("one")["state"] == "stopped"
+    assert [(row["outcome"], row["ended"]) for row in service.faults("--policy", "one")] == ended

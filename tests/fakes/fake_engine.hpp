@@ -1,6 +1,8 @@
 // A Docker engine in memory, with injectors that answer like the real one. One thread (the test's io_context).
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -37,6 +39,24 @@ struct FakeContainer {
   int exit_code = 0;                                                          // when it dies
   docker::ContainerDetails more = {};                                         // what only an inspection shows
   std::map<std::tuple<std::string, std::string, std::uint64_t>, Time> since;  // policy, failure, window that hold
+};
+
+// Adds the processor time of its scope.
+class Metered {
+ public:
+  explicit Metered(std::chrono::nanoseconds& total) : total_(total), began_(now()) {}
+  ~Metered() { total_ += now() - began_; }
+  Metered(const Metered&) = delete;
+  Metered& operator=(const Metered&) = delete;
+
+ private:
+  static std::chrono::nanoseconds now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+  std::chrono::nanoseconds& total_;
+  std::chrono::nanoseconds began_;
 };
 
 class FakeEngine final : public docker::Engine {
@@ -124,10 +144,11 @@ class FakeEngine final : public docker::Engine {
   std::map<std::string, docker::ImageDetails> image_details;
   std::map<std::string, Error> refuse;  // operation -> its answer
   Duration creating_takes{0};
-  int creations = 0;                 // begun
-  std::set<std::string> unanswered;  // operations that are done, but whose answer is lost
-  std::vector<std::string> acts;     // on containers: "pause id1"
-  docker::Usage usage;               // of every container
+  int creations = 0;                     // begun
+  std::set<std::string> unanswered;      // operations that are done, but whose answer is lost
+  std::vector<std::string> acts;         // on containers: "pause id1"
+  docker::Usage usage;                   // of every container
+  std::chrono::nanoseconds own_time{0};  // processor time of what it does for its callers
 
   docker::Task<> ping() override { co_return check("ping"); }
   docker::Task<docker::EngineInfo> info() override {
@@ -140,6 +161,7 @@ class FakeEngine final : public docker::Engine {
   docker::Task<std::vector<docker::Container>> list_containers(bool all, std::vector<std::string>) override {
     const auto checked = check("list");
     if (!checked) co_return fail(checked.error());
+    const Metered metered(own_time);
     std::vector<docker::Container> rows;
     for (const auto& [id, it] : containers) {
       if (all || it.container.state == "running") rows.push_back(it.container);
@@ -149,16 +171,18 @@ class FakeEngine final : public docker::Engine {
   docker::Task<docker::ContainerDetails> inspect_container(std::string id) override {
     const auto checked = check("inspect");
     if (!checked) co_return fail(checked.error());
-    for (const auto& [known, it] : containers) {
-      if (known != id && it.container.name != id) continue;
-      docker::ContainerDetails details = it.more;
-      details.container = it.container;
-      details.started_at = it.started_at;
-      details.exit_code = it.exit_code;
-      if (it.container.health == "unhealthy") details.health_output = "refused";
-      co_return details;
-    }
-    co_return not_found(id);
+    const Metered metered(own_time);
+    auto found = containers.find(id);
+    if (found == containers.end())
+      found = std::ranges::find(containers, id, [](const auto& each) { return each.second.container.name; });
+    if (found == containers.end()) co_return not_found(id);
+    const FakeContainer& it = found->second;
+    docker::ContainerDetails details = it.more;
+    details.container = it.container;
+    details.started_at = it.started_at;
+    details.exit_code = it.exit_code;
+    if (it.container.health == "unhealthy") details.health_output = "refused";
+    co_return details;
   }
   docker::Task<std::string> create_container(docker::ContainerSpec spec) override {
     const auto checked = check("create");
@@ -380,6 +404,7 @@ class FakeEngine final : public docker::Engine {
     on_event_(std::move(event));
   }
   void told(const std::string& id, std::string_view bytes) {
+    const Metered metered(own_time);
     FakeContainer& it = containers.at(id);
     for (const auto line : split(trim(bytes), '\n')) {
       const auto command = program::decode(line);

@@ -41,6 +41,7 @@ class FakeService final : public Service {
   std::vector<OfferedFailure> offered;
   std::vector<TrialRule> trial_rules;
   std::vector<AuditRecord> audit_records;
+  std::string own_trouble;  // of the service itself
   HaltView halted;
 
   void emit(Event event) {
@@ -166,7 +167,7 @@ class FakeService final : public Service {
     co_return TrialView{std::move(custom), trial_rules};
   }
   ServiceInfo info() const override {
-    return {"manager-1", "1.2.3", kept.size(), injector_views.size(), 0, halted, endpoint_views};
+    return {"manager-1", "1.2.3", kept.size(), injector_views.size(), 0, halted, endpoint_views, own_trouble};
   }
 
   Result<std::vector<FaultRecord>> faults(const FaultQuery& query) const override {
