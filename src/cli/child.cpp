@@ -40,6 +40,7 @@ std::vector<std::string> places_of(const std::string& program) {
 
 [[noreturn]] void execute(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   ::execvp(arguments.front(), arguments.data());

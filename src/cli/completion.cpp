@@ -51,6 +51,7 @@ std::vector<Candidate> selectors(const Context& context) {
       found.insert(concat(std::string_view(key), "=", field_text(&text)));
   }
   std::vector<Candidate> candidates;
+  candidates.reserve(found.size());
   for (const auto& each : found) candidates.push_back({each});
   return candidates;
 }
@@ -96,7 +97,7 @@ std::vector<Candidate> values(const CLI::Option& option, const Context& context,
 }
 
 std::vector<Candidate> arguments(const CLI::App& command, const Context& context) {
-  const std::string name = command.get_name();
+  const std::string& name = command.get_name();
   const std::set<std::string> of_policies = {"rm", "start", "stop", "inspect", "export"};
   if (of_policies.contains(name)) return policies(context);
   if (name == "match") return selectors(context);

@@ -59,6 +59,7 @@ std::string summary(const Change& change) {
   std::string text = concat(change.name, " ", past_of(change.kind));
   if (change.kind != Change::Kind::update) return text;
   std::vector<std::string> fields;
+  fields.reserve(change.differences.size());
   for (const auto& each : change.differences) fields.push_back(each.field);
   append(text, concat(" (", join(fields, ", "), change.begins_anew ? "; its windows begin anew" : ""));
   if (!change.joins.empty()) append(text, concat("; not of these files before, now of the set ", change.joins));
@@ -130,6 +131,7 @@ std::vector<json::object> documents_of(std::vector<policy::Policy> policies) {
     sets[set.empty() ? std::string(policy::default_set) : set].push_back(std::move(each));
   }
   std::vector<json::object> documents;
+  documents.reserve(sets.size());
   for (const auto& [set, members] : sets) documents.push_back(policy::to_document(set, members));
   return documents;
 }

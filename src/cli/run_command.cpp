@@ -92,6 +92,7 @@ Result<RunTerms> terms_of(const RunOptions& options, const Console& console) {
 
 std::vector<std::string> lines_of(const Error& error) {
   std::vector<std::string> lines;
+  lines.reserve(error.fields.size());
   for (const auto& each : error.fields) lines.push_back(concat(each.field, ": ", each.message));
   return lines.empty() ? std::vector{error.message} : lines;
 }
@@ -186,7 +187,7 @@ class Runner {
     while (true) {
       const auto signal = signals_.wait(500ms, child->descriptor());
       if (const auto code = child->ended()) {
-        outcome_.exit_code = *code;
+        outcome_.exit_code = code;
         return *code;
       }
       if (signal && !signal->from_terminal) child->send(signal->number);

@@ -167,6 +167,7 @@ void CustomInjectors::on_header(const std::string& id, Run& run, const program::
     return;
   }
   std::vector<std::string> errors;
+  errors.reserve(header.validation_errors.size());
   for (const auto& [field, message] : header.validation_errors) {
     errors.push_back(field.empty() ? message : concat(field, ": ", message));
   }

@@ -342,6 +342,7 @@ std::optional<Time> Journal::left_open_since(const std::string& endpoint, const 
 
 std::vector<store::FaultRecord> Journal::left_open() const {
   std::vector<store::FaultRecord> records;
+  records.reserve(unclaimed_.size());
   for (const auto& entry : unclaimed_) records.push_back(entry.record);
   return records;
 }

@@ -146,6 +146,7 @@ Claim claim_on(const Claim& claim, const policy::Policy& policy, const policy::W
 
 void admit(const Limits& limits, std::vector<Claim>& claims, Time now) {
   std::vector<Claim*> coming;
+  coming.reserve(claims.size());
   for (auto& claim : claims) coming.push_back(&claim);
   std::ranges::sort(coming, {}, &Claim::begin);
   auto next = coming.begin();

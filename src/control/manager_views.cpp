@@ -91,6 +91,7 @@ void apply_limits(std::vector<ForecastRow>& rows, const Desired& desired, const 
     claims.emplace(Key(row.policy, row.target, row.window.index), std::move(made));
   }
   std::vector<Claim> all;
+  all.reserve(claims.size());
   for (auto& [key, claim] : claims) all.push_back(std::move(claim));
   admit(desired.rules.limits, all, now);
   std::set<Key> let_in;

@@ -29,6 +29,7 @@ std::string difference(const std::vector<std::string>& before, const std::vector
   std::ranges::set_difference(before, after, std::back_inserter(gone));
   std::ranges::set_difference(after, before, std::back_inserter(come));
   std::vector<std::string> lines;
+  lines.reserve(come.size() + gone.size());
   for (const auto& line : come) lines.push_back(concat("+ ", line));
   for (const auto& line : gone) lines.push_back(concat("- ", line));
   const std::size_t more = lines.size() > most ? lines.size() - most : 0;
@@ -38,6 +39,7 @@ std::string difference(const std::vector<std::string>& before, const std::vector
 
 std::string errors_of(const program::CustomHeader& header) {
   std::vector<std::string> errors;
+  errors.reserve(header.validation_errors.size());
   for (const auto& [field, message] : header.validation_errors) errors.push_back(concat(field, ": ", message));
   return join(errors, "; ");
 }
