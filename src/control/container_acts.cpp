@@ -145,6 +145,21 @@ bool ContainerActs::is_kept_in_doubt(const Act& act) const {
   return container != nullptr && (!is_in_place(act) || !sharing(act).empty());
 }
 
+// Of what was undone: that the engine has done it late, as far as is known.
+bool ContainerActs::may_be_back(const Act& act) const {
+  const Endpoint* where = endpoint(act.record.endpoint);
+  if (where == nullptr || !is_in_doubt(act)) return false;
+  return where->may_have_changed(act.record.container) || (find(act.record) != nullptr && !is_kept_in_doubt(act));
+}
+
+void ContainerActs::look_at_doubtful(std::string_view policy) {
+  for (const auto& [id, act] : acts_) {
+    Endpoint* where = endpoint(act.record.endpoint);
+    const bool meant = policy.empty() || act.record.policy == policy;
+    if (meant && where != nullptr && is_in_doubt(act)) where->look_at(act.record.container);
+  }
+}
+
 void ContainerActs::look(const std::vector<policy::Record>& policies) {
   const auto is_unknown = [&](const std::string& policy) {
     // A policy that is gone may have left an act that can't be undone or forgotten yet.
@@ -414,7 +429,8 @@ std::optional<ContainerActs::Left> ContainerActs::left(std::string_view policy) 
   }
   for (const auto& [id, act] : acts_) {
     if (!policy.empty() && act.record.policy != policy) continue;
-    if (failure::is_instant(act.failure) || act.record.state == ActState::over) continue;
+    if (failure::is_instant(act.failure)) continue;
+    if (act.record.state == ActState::over && !may_be_back(act)) continue;
     const Endpoint* where = endpoint(act.record.endpoint);
     const std::string what = concat(act.record.name, " is not what it was before ", failure::name_of(act.failure));
     if (where == nullptr)

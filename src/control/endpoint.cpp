@@ -252,6 +252,7 @@ docker::Task<> Endpoint::inspect(std::string id) {
   note_change(cached);
   containers_.insert_or_assign(id, std::move(cached));
   heard_[id] = asked;
+  seen(id);
   co_return Result<>();
 }
 
@@ -285,11 +286,18 @@ void Endpoint::forget(const std::string& id) {
   if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second);
   containers_.erase(id);
   heard_[id] = ++moment_;
+  seen(id);
 }
 
 void Endpoint::look_at(const std::string& id) {
   dirty_.insert(id);
+  unseen_.insert(id);
   work_.notify();
+}
+
+// Unless something was heard of it meanwhile.
+void Endpoint::seen(const std::string& id) {
+  if (!dirty_.contains(id)) unseen_.erase(id);
 }
 
 void Endpoint::on_event(const docker::Event& event) {

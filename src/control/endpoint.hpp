@@ -98,6 +98,10 @@ class Endpoint {
   boost::asio::awaitable<void> remove_until_gone(std::string id, std::function<bool()> give_up);
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
+  // Looks at it soon, and again until the engine answers.
+  void look_at(const std::string& id);
+  // Whether it is still to be looked at since an event, or `look_at`, said so.
+  bool may_have_changed(const std::string& id) const { return unseen_.contains(id); }
   // These are inspected whenever the containers are listed, so that no lost event hides what became of them.
   void watch(std::set<std::string> ids) { watched_ = std::move(ids); }
 
@@ -112,7 +116,7 @@ class Endpoint {
   void note_end(const docker::Event& event);
   void note_change(const CachedContainer& container);
   void tell_news();
-  void look_at(const std::string& id);
+  void seen(const std::string& id);
   docker::Task<> ask_info();
   CachedContainer cached_from(docker::Container listed) const;
   void take_list(std::vector<docker::Container> containers, std::uint64_t asked);
@@ -133,6 +137,7 @@ class Endpoint {
   std::optional<std::string> services_error_;
   std::optional<std::string> lost_ = "the engine was not asked yet";
   std::set<std::string> dirty_;
+  std::set<std::string> unseen_;
   std::set<std::string> watched_;
   // Answers may overtake each other and events: what was asked or heard last counts.
   std::uint64_t moment_ = 0;
