@@ -68,7 +68,6 @@ class ContainerActs {
   boost::asio::awaitable<std::size_t> shut_down(Duration within);
 
  private:
-  static constexpr Duration longest_way = std::chrono::seconds(60);  // of a request to an engine that is slow or stuck
   struct Act {
     store::ActRecord record;
     failure::ContainerFailure failure;

@@ -18,6 +18,8 @@
 
 namespace entropy::control {
 
+inline constexpr Duration longest_way = std::chrono::seconds(60);  // of a request to an engine that is slow or stuck
+
 // A container and what is known of its latest start. What it shows is never changed, but replaced: others hold it, too.
 class CachedContainer {
  public:
@@ -96,6 +98,12 @@ class Endpoint {
   // Removes one of ours, at least once, until the engine says that it is gone or `give_up` says so: one that could not
   // be started in order may run for all we know.
   boost::asio::awaitable<void> remove_until_gone(std::string id, std::function<bool()> give_up);
+  // Creates a container. An engine that gives no answer may have made it all the same, or make it late.
+  docker::Task<std::string> create(docker::ContainerSpec spec);
+  // Whether a list that was asked for then may lack one.
+  bool may_lack_created(Duration asked) const { return asked <= creation_in_doubt_until_; }
+  // When `containers` was asked for as a whole.
+  Duration listed_at() const { return listed_at_; }
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
   // Looks at it soon, and again until the engine answers.
@@ -147,6 +155,9 @@ class Endpoint {
   bool asked_ = false;
   bool following_ = false;  // the event stream is open
   std::optional<Duration> known_since_;
+  // By the time that never jumps.
+  Duration listed_at_{0};
+  Duration creation_in_doubt_until_{Duration::min()};
   bool stopped_ = false;
   Signal work_;
 };

@@ -124,6 +124,7 @@ class FakeEngine final : public docker::Engine {
   std::map<std::string, docker::ImageDetails> image_details;
   std::map<std::string, Error> refuse;  // operation -> its answer
   Duration creating_takes{0};
+  Duration inspecting_takes{0};
   int creations = 0;                 // begun
   std::set<std::string> unanswered;  // operations that are done, but whose answer is lost
   std::vector<std::string> acts;     // on containers: "pause id1"
@@ -149,6 +150,7 @@ class FakeEngine final : public docker::Engine {
   docker::Task<docker::ContainerDetails> inspect_container(std::string id) override {
     const auto checked = check("inspect");
     if (!checked) co_return fail(checked.error());
+    if (inspecting_takes > Duration(0)) co_await timing_.sleep(inspecting_takes);
     for (const auto& [known, it] : containers) {
       if (known != id && it.container.name != id) continue;
       docker::ContainerDetails details = it.more;
@@ -168,7 +170,9 @@ class FakeEngine final : public docker::Engine {
     for (const auto& [id, it] : containers) {
       if (it.container.name == spec.name) co_return fail(ErrorCode::conflict, "the name is taken");
     }
-    co_return add(spec);
+    auto id = add(spec);
+    if (unanswered.contains("create")) co_return fail(ErrorCode::unavailable, "the connection was cut");
+    co_return id;
   }
   docker::Task<> start_container(std::string id) override {
     const auto checked = check("start");
