@@ -202,14 +202,16 @@ bool ContainerActs::seems_undone(Act& act) {
   const auto* container = find(act.record);
   if (container == nullptr || failure::takes_down(act.failure)) return true;
   if (!container->details()) return false;
-  // What another act of ours has done halfway, or the engine does late, was nobody else.
-  const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
-    const Act& other = entry.second;
-    return are_alike(other, act) && (other.record.state == ActState::intended || is_in_doubt(other));
-  });
-  if (in_motion) return false;
-  // Its own limit where a lower one shall be: the engine was late with what we asked for before.
-  if (!in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure})))
+  // What another act of ours has done halfway was nobody else.
+  const auto any_alike = [&](auto is_such) {
+    return std::ranges::any_of(
+        acts_, [&](const auto& entry) { return are_alike(entry.second, act) && is_such(entry.second); });
+  };
+  if (any_alike([](const Act& other) { return other.record.state == ActState::intended; })) return false;
+  // What the engine was asked for before, and does late, is set right; so is its own limit where a lower one shall be.
+  const bool may_be_late = any_alike([&](const Act& other) { return is_in_doubt(other); });
+  if (!may_be_late &&
+      !in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure})))
     return true;
   act.record.state = ActState::intended;
   save(act);

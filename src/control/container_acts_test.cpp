@@ -126,6 +126,23 @@ TEST_F(ContainerActsTest, AHaltLooksAtWhatMayHaveBeenDoneLate) {
   EXPECT_EQ(pids, -1);
 }
 
+TEST_F(ContainerActsTest, ALimitThatIsSetLateIsNobodyElses) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  auto& pids = engine_->containers.at(db).more.limits.pids;
+  engine_->unanswered = {"update"};
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->unanswered.clear();
+  begin("q", R"({"pids": {"limit": 20}})");
+  until([&] { return phase("q") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(pids, 20);
+  pids = 9;
+  engine_->repeat_event("update", db);
+  until([&] { return pids == 20; });
+  until([&] { return phase("q") == Phase::active; });
+}
+
 TEST_F(ContainerActsTest, AStopWithoutAnAnswerMayBeDoneAgainLate) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   engine_->unanswered = {"stop"};
