@@ -434,7 +434,8 @@ std::optional<ContainerActs::Left> ContainerActs::left(std::string_view policy) 
     if (failure::is_instant(act.failure)) continue;
     if (act.record.state == ActState::over && !may_be_back(act)) continue;
     const Endpoint* where = endpoint(act.record.endpoint);
-    const std::string what = concat(act.record.name, " is not what it was before ", failure::name_of(act.failure));
+    const std::string_view is_not = act.record.state == ActState::over ? " may not be" : " is not";
+    const std::string what = concat(act.record.name, is_not, " what it was before ", failure::name_of(act.failure));
     if (where == nullptr)
       return Left{concat(what, ": its engine ", act.record.endpoint, " is no endpoint any more"), true};
     if (where->lost()) return Left{concat(what, ", and its engine can't be asked: ", *where->lost()), true};
