@@ -145,6 +145,21 @@ bool ContainerActs::is_kept_in_doubt(const Act& act) const {
   return container != nullptr && (!is_in_place(act) || !sharing(act).empty());
 }
 
+// Of what was undone: that the engine has done it late, as far as is known.
+bool ContainerActs::may_be_back(const Act& act) const {
+  const Endpoint* where = endpoint(act.record.endpoint);
+  if (where == nullptr || !is_in_doubt(act)) return false;
+  return where->may_have_changed(act.record.container) || (find(act.record) != nullptr && !is_kept_in_doubt(act));
+}
+
+void ContainerActs::look_at_doubtful(std::string_view policy) {
+  for (const auto& [id, act] : acts_) {
+    Endpoint* where = endpoint(act.record.endpoint);
+    const bool meant = policy.empty() || act.record.policy == policy;
+    if (meant && where != nullptr && is_in_doubt(act)) where->look_at(act.record.container);
+  }
+}
+
 void ContainerActs::look(const std::vector<policy::Record>& policies) {
   const auto is_unknown = [&](const std::string& policy) {
     // A policy that is gone may have left an act that can't be undone or forgotten yet.
@@ -187,14 +202,16 @@ bool ContainerActs::seems_undone(Act& act) {
   const auto* container = find(act.record);
   if (container == nullptr || failure::takes_down(act.failure)) return true;
   if (!container->details()) return false;
-  // What another act of ours has done halfway, or the engine does late, was nobody else.
-  const bool in_motion = std::ranges::any_of(acts_, [&](const auto& entry) {
-    const Act& other = entry.second;
-    return are_alike(other, act) && (other.record.state == ActState::intended || is_in_doubt(other));
-  });
-  if (in_motion) return false;
-  // Its own limit where a lower one shall be: the engine was late with what we asked for before.
-  if (!in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure})))
+  // What another act of ours has done halfway was nobody else.
+  const auto any_alike = [&](auto is_such) {
+    return std::ranges::any_of(
+        acts_, [&](const auto& entry) { return are_alike(entry.second, act) && is_such(entry.second); });
+  };
+  if (any_alike([](const Act& other) { return other.record.state == ActState::intended; })) return false;
+  // What the engine was asked for before, and does late, is set right; so is its own limit where a lower one shall be.
+  const bool may_be_late = any_alike([&](const Act& other) { return is_in_doubt(other); });
+  if (!may_be_late &&
+      !in_place(container->details()->limits, limited(former_from(act.record.former).limits, {act.failure})))
     return true;
   act.record.state = ActState::intended;
   save(act);
@@ -414,9 +431,11 @@ std::optional<ContainerActs::Left> ContainerActs::left(std::string_view policy) 
   }
   for (const auto& [id, act] : acts_) {
     if (!policy.empty() && act.record.policy != policy) continue;
-    if (failure::is_instant(act.failure) || act.record.state == ActState::over) continue;
+    if (failure::is_instant(act.failure)) continue;
+    if (act.record.state == ActState::over && !may_be_back(act)) continue;
     const Endpoint* where = endpoint(act.record.endpoint);
-    const std::string what = concat(act.record.name, " is not what it was before ", failure::name_of(act.failure));
+    const std::string_view is_not = act.record.state == ActState::over ? " may not be" : " is not";
+    const std::string what = concat(act.record.name, is_not, " what it was before ", failure::name_of(act.failure));
     if (where == nullptr)
       return Left{concat(what, ": its engine ", act.record.endpoint, " is no endpoint any more"), true};
     if (where->lost()) return Left{concat(what, ", and its engine can't be asked: ", *where->lost()), true};

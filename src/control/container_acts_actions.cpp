@@ -176,8 +176,9 @@ asio::awaitable<void> ContainerActs::perform(std::uint64_t id, bool again) {
   }
   // Done too late it is undone at once, and was never said to hold.
   const bool is_over = act->record.planned_end && context_.clock.now() >= *act->record.planned_end;
-  if (seen && is_in_place(*act) && !is_over) co_return hold(*act);
+  // Though it is in place: that may be somebody else's doing, and ours to come yet.
   if (!answer && !is_refusal(answer)) act->in_doubt_until = context_.timing.elapsed() + longest_way;
+  if (seen && is_in_place(*act) && !is_over) co_return hold(*act);
   if (seen && is_in_place(*act)) co_return;
   // What was asked for before, without an answer, may still be done.
   if (is_refusal(answer) && seen && !is_in_doubt(*act)) co_return give_up(*act, answer.error().message);

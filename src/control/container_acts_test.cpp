@@ -98,6 +98,63 @@ TEST_F(ContainerActsTest, WhatWasUndoneAndNotSeenToBeIsDoneAgainByTheNextService
   EXPECT_EQ(engine_->containers.at(db).more.limits.pids, 9);
 }
 
+TEST_F(ContainerActsTest, AHaltLooksAtWhatMayHaveBeenDoneLate) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  auto& pids = engine_->containers.at(db).more.limits.pids;
+  engine_->unanswered = {"update"};
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->unanswered.clear();
+  ASSERT_TRUE(wait_for(manager_->halt("enough")));
+  EXPECT_EQ(pids, -1);
+  pids = 9;  // and no event tells
+  ASSERT_TRUE(wait_for(manager_->halt("enough")));
+  EXPECT_EQ(pids, -1);
+  pids = 9;
+  engine_->refuse["inspect"] = Error{ErrorCode::internal, "a storm", {}};
+  const double passes = metric("entropy_reconcile_duration_seconds");
+  std::optional<bool> halted;
+  asio::co_spawn(io_, manager_->halt("enough"),
+                 [&](std::exception_ptr, const Result<HaltView>& result) { halted = result.has_value(); });
+  until([&] { return metric("entropy_reconcile_duration_seconds") > passes; });
+  while (io_.poll() > 0) {
+  }
+  EXPECT_FALSE(halted) << "nobody has seen it";
+  engine_->refuse.clear();
+  until([&] { return halted.has_value(); });
+  EXPECT_TRUE(halted.value_or(false));
+  EXPECT_EQ(pids, -1);
+}
+
+TEST_F(ContainerActsTest, ALimitThatIsSetLateIsNobodyElses) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  auto& pids = engine_->containers.at(db).more.limits.pids;
+  engine_->unanswered = {"update"};
+  begin("p", R"({"pids": {"limit": 9}})");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->unanswered.clear();
+  begin("q", R"({"pids": {"limit": 20}})");
+  until([&] { return phase("q") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));
+  EXPECT_EQ(pids, 20);
+  pids = 9;
+  engine_->repeat_event("update", db);
+  until([&] { return pids == 20; });
+  until([&] { return phase("q") == Phase::active; });
+}
+
+TEST_F(ContainerActsTest, AStopWithoutAnAnswerMayBeDoneAgainLate) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->unanswered = {"stop"};
+  begin("s", R"("stop")");
+  until([&] { return phase("s") == Phase::active; });
+  ASSERT_TRUE(wait_for(manager_->stop_policy("s")));
+  EXPECT_EQ(state(db), "running");
+  EXPECT_FALSE(nothing_stored()) << "somebody else may have stopped it before";
+  engine_->die(db);
+  until([&] { return state(db) == "running"; });
+}
+
 TEST_F(ContainerActsTest, AStartFromBeforeTheActIsNotTakenForTheWayBack) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   begin("p", R"("stop")");

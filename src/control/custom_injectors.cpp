@@ -103,6 +103,11 @@ Time CustomInjectors::next_look(Time now) const {
   return next == policy::never ? next : std::max(next, now + 50ms);
 }
 
+std::size_t CustomInjectors::being_made(const std::string& endpoint_name) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      busy_, [&](const auto& entry) { return entry.second.creating && std::get<0>(entry.first) == endpoint_name; }));
+}
+
 bool CustomInjectors::occupy(const CustomPlace& place, bool creating) {
   return busy_.try_emplace(place, Busy{std::get<1>(place), creating}).second;
 }

@@ -48,6 +48,8 @@ class CustomInjectors {
   // Why the policy (or, if empty, any) has not ended there.
   std::optional<std::string> on_its_way(std::string_view policy) const;
 
+  std::size_t being_made(const std::string& endpoint) const;
+
   bool knows(const std::string& id) const { return runs_.contains(id); }
   // Ended and removed; the next plan makes a new one.
   boost::asio::awaitable<void> restart(std::string id);

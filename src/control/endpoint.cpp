@@ -142,9 +142,11 @@ docker::Task<> Endpoint::list_all() {
   co_await list_services();
   std::vector<std::string> any_label;
   const std::uint64_t asked = ++moment_;
+  const auto asked_at = timing_.elapsed();
   auto listed = co_await engine_->list_containers(true, std::move(any_label));
   if (!listed) co_return fail(listed.error());
   take_list(std::move(*listed), asked);
+  listed_at_ = asked_at;
   if (lost_) log::info("{}: connected", name_);
   lost_.reset();
   if (!known_since_) known_since_ = timing_.elapsed();
@@ -252,7 +254,17 @@ docker::Task<> Endpoint::inspect(std::string id) {
   note_change(cached);
   containers_.insert_or_assign(id, std::move(cached));
   heard_[id] = asked;
+  seen(id);
   co_return Result<>();
+}
+
+docker::Task<std::string> Endpoint::create(docker::ContainerSpec spec) {
+  auto id = co_await engine_->create_container(std::move(spec));
+  if (!id && docker::is_in_doubt(id.error())) {
+    const Duration late = id.error().code == ErrorCode::timeout ? longest_way : Duration::zero();
+    creation_in_doubt_until_ = std::max(creation_in_doubt_until_, timing_.elapsed() + late);
+  }
+  co_return id;
 }
 
 docker::Task<> Endpoint::inspect_until_seen(std::string id, std::function<bool()> give_up) {
@@ -285,11 +297,18 @@ void Endpoint::forget(const std::string& id) {
   if (const auto known = containers_.find(id); known != containers_.end()) note_change(known->second);
   containers_.erase(id);
   heard_[id] = ++moment_;
+  seen(id);
 }
 
 void Endpoint::look_at(const std::string& id) {
   dirty_.insert(id);
+  unseen_.insert(id);
   work_.notify();
+}
+
+// Unless something was heard of it meanwhile.
+void Endpoint::seen(const std::string& id) {
+  if (!dirty_.contains(id)) unseen_.erase(id);
 }
 
 void Endpoint::on_event(const docker::Event& event) {

@@ -18,6 +18,8 @@
 
 namespace entropy::control {
 
+inline constexpr Duration longest_way = std::chrono::seconds(60);  // of a request to an engine that is slow or stuck
+
 // A container and what is known of its latest start. What it shows is never changed, but replaced: others hold it, too.
 class CachedContainer {
  public:
@@ -96,8 +98,18 @@ class Endpoint {
   // Removes one of ours, at least once, until the engine says that it is gone or `give_up` says so: one that could not
   // be started in order may run for all we know.
   boost::asio::awaitable<void> remove_until_gone(std::string id, std::function<bool()> give_up);
+  // Creates a container. An engine that gives no answer may have made it all the same, or make it late.
+  docker::Task<std::string> create(docker::ContainerSpec spec);
+  // Whether a list that was asked for then may lack one.
+  bool may_lack_created(Duration asked) const { return asked <= creation_in_doubt_until_; }
+  // When `containers` was asked for as a whole.
+  Duration listed_at() const { return listed_at_; }
   // A container of ours that is gone; its event may come later.
   void forget(const std::string& id);
+  // Looks at it soon, and again until the engine answers.
+  void look_at(const std::string& id);
+  // Whether it is still to be looked at since an event, or `look_at`, said so.
+  bool may_have_changed(const std::string& id) const { return unseen_.contains(id); }
   // These are inspected whenever the containers are listed, so that no lost event hides what became of them.
   void watch(std::set<std::string> ids) { watched_ = std::move(ids); }
 
@@ -112,7 +124,7 @@ class Endpoint {
   void note_end(const docker::Event& event);
   void note_change(const CachedContainer& container);
   void tell_news();
-  void look_at(const std::string& id);
+  void seen(const std::string& id);
   docker::Task<> ask_info();
   CachedContainer cached_from(docker::Container listed) const;
   void take_list(std::vector<docker::Container> containers, std::uint64_t asked);
@@ -133,6 +145,7 @@ class Endpoint {
   std::optional<std::string> services_error_;
   std::optional<std::string> lost_ = "the engine was not asked yet";
   std::set<std::string> dirty_;
+  std::set<std::string> unseen_;
   std::set<std::string> watched_;
   // Answers may overtake each other and events: what was asked or heard last counts.
   std::uint64_t moment_ = 0;
@@ -142,6 +155,9 @@ class Endpoint {
   bool asked_ = false;
   bool following_ = false;  // the event stream is open
   std::optional<Duration> known_since_;
+  // By the time that never jumps.
+  Duration listed_at_{0};
+  Duration creation_in_doubt_until_{Duration::min()};
   bool stopped_ = false;
   Signal work_;
 };

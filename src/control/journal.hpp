@@ -55,6 +55,8 @@ class Journal {
   void write_unsaved();
   // Opens and closes whatever differs from what the injector holds.
   void holds(const Source& source, const std::vector<program::Fault>& active);
+  // Whether anything of the injector has not ended, as far as was heard.
+  bool is_open(const std::string& injector) const { return !held_by(injector).empty(); }
   // The injector is gone, and its faults with it.
   void gone(const std::string& injector, const std::string& why);
   // Faults that a former service left open and that no injector claimed: closed, where nobody can claim them any more.

@@ -302,7 +302,12 @@ Task<> Manager::wait_clean(std::string policy) {
   const auto began = timing_.elapsed();
   const auto deadline = began + rollback_time;
   bool had_to_wait = false;  // there was something to roll back
+  bool looked = false;       // at what an engine may have done late
   while (true) {
+    if (!looked && !reconciler_.not_clean(policy)) {
+      looked = true;
+      reconciler_.acts().look_at_doubtful(policy);
+    }
     const auto left = reconciler_.not_clean(policy);
     const auto now = timing_.elapsed();
     if (!left && had_to_wait) metrics_.rolled_back(now - began);

@@ -270,6 +270,20 @@ TEST_F(ManagerTest, AnInjectorThatIsBeingMadeIsNotLeftByShuttingDown) {
   EXPECT_TRUE(engine_->injector_ids().empty());
 }
 
+TEST_F(ManagerTest, AnInjectorThatALostEngineMayHaveMadeIsLeft) {
+  engine_->run_container("db", {{"service", "db"}});
+  engine_->creating_takes = 100ms;
+  engine_->unanswered = {"create"};
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return engine_->creations > 0; });
+  engine_->break_down("away");
+  until([&] { return !engine_->injector_ids().empty(); });
+  std::optional<std::size_t> left;
+  asio::co_spawn(io_, manager_->shut_down(1s), [&](std::exception_ptr, std::size_t value) { left = value; });
+  until([&] { return left.has_value(); });
+  EXPECT_EQ(left, 1U);
+}
+
 TEST_F(ManagerTest, EventsAreReplayedAfterAnId) {
   std::vector<std::uint64_t> ids;
   const auto first = manager_->subscribe(0, [&](const Event& event) { ids.push_back(event.id); });

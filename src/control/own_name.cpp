@@ -25,7 +25,7 @@ Result<> check_nobody_is_beside(const Endpoint& where, const std::string& target
 docker::Task<std::string> create_under_own_name(Endpoint& where, docker::ContainerSpec spec, std::string manager_id) {
   const std::string name = spec.name;
   auto again = spec;
-  auto id = co_await where.engine().create_container(std::move(spec));
+  auto id = co_await where.create(std::move(spec));
   if (id || id.error().code != ErrorCode::conflict) co_return id;
   auto holder = co_await where.engine().inspect_container(name);
   const bool injector = holder && is_injector(holder->container);
@@ -42,7 +42,7 @@ docker::Task<std::string> create_under_own_name(Endpoint& where, docker::Contain
     if (!removed && removed.error().code != ErrorCode::not_found) co_return fail(removed.error());
     where.forget(holder->container.id);
   }
-  co_return co_await where.engine().create_container(std::move(again));
+  co_return co_await where.create(std::move(again));
 }
 
 }  // namespace entropy::control

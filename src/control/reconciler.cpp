@@ -242,7 +242,7 @@ Duration Reconciler::until_due(Duration now) const {
   for (const auto& [target, failure] : failures_) consider(std::max<Duration>(failure.retry_at, now + 50ms));
   for (const auto& [id, runtime] : runtimes_) {
     if (runtime.awaits_answer()) consider(runtime.sent_at + answer_time);
-    if (!runtime.link && runtime.state && !runtime.state->active.empty()) consider(lapse_of(runtime));
+    if (may_lapse(id, runtime)) consider(lapse_of(runtime));
   }
   return next - now;
 }

@@ -118,6 +118,7 @@ class Reconciler {
   boost::asio::awaitable<void> ask_about(std::string id);
   void declare_silent(const std::string& id, const std::string& why);
   void notice_lapse();
+  bool may_lapse(const std::string& id, const Runtime& runtime) const;
   Duration lapse_of(const Runtime& runtime) const;
   Duration silence_limit() const;
   void notice_jump(Time now);
@@ -149,8 +150,8 @@ class Reconciler {
   bool any_injector_at_hand() const;
   // Removes all that bears this manager's name there until nothing is listed or the time is over; how many are left.
   boost::asio::awaitable<std::size_t> sweep(Endpoint& where, Duration deadline);
-  std::size_t known_to_run(const std::string& endpoint) const;
-  std::size_t under_way(const std::string& endpoint) const;
+  std::size_t known_to_be(const Endpoint& where) const;
+  std::size_t under_way(const Endpoint& where, Duration looked_at) const;
   std::size_t left_by_former(const std::string& endpoint) const;
   void injector_event(std::string type, const std::string& endpoint, const std::string& id, std::string message);
 

@@ -50,9 +50,10 @@ asio::awaitable<std::size_t> Reconciler::shut_down(Duration within) {
 
 // By what the engine says: it may have made a container whose creation was never answered.
 asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadline) {
-  std::size_t left = where.known() ? known_to_run(where.name()) : left_by_former(where.name());
+  std::size_t left = where.known() ? known_to_be(where) : left_by_former(where.name());
   if (!where.lost()) left = std::max<std::size_t>(left, 1);  // until it is seen that there are none
   while (!where.lost()) {
+    const auto asked = timing_.elapsed();
     std::vector<std::string> labels = {concat(label::manager, "=", options_.manager_id)};
     const auto listed = co_await where.engine().list_containers(true, std::move(labels));
     if (listed) {
@@ -61,7 +62,7 @@ asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadlin
         if (is_of_ours(container) && label_of(container, label::manager) == options_.manager_id)
           ids.push_back(container.id);
       }
-      left = ids.size() + under_way(where.name());
+      left = ids.size() + under_way(where, asked);
       for (const auto& id : ids) {
         const auto removed = co_await where.engine().remove_container(id);
         if (!removed) log::debug("{}: removing {}: {}", where.name(), id.substr(0, 12), removed.error().message);
@@ -74,10 +75,12 @@ asio::awaitable<std::size_t> Reconciler::sweep(Endpoint& where, Duration deadlin
 }
 
 // Injectors that the engine was asked for: they may come when it has been looked at.
-std::size_t Reconciler::under_way(const std::string& endpoint_name) const {
-  return static_cast<std::size_t>(std::ranges::count_if(busy_, [&](const auto& each) {
-    return each.second.doing == Busy::Doing::creating && each.second.endpoint == endpoint_name;
-  }));
+std::size_t Reconciler::under_way(const Endpoint& where, Duration looked_at) const {
+  const auto being_made = std::ranges::count_if(busy_, [&](const auto& each) {
+    return each.second.doing == Busy::Doing::creating && each.second.endpoint == where.name();
+  });
+  return static_cast<std::size_t>(being_made) + customs_.being_made(where.name()) +
+         (where.may_lack_created(looked_at) ? 1 : 0);
 }
 
 // At an engine that never answered: faults that nobody has seen end.
@@ -88,11 +91,14 @@ std::size_t Reconciler::left_by_former(const std::string& endpoint_name) const {
 }
 
 // By what was heard of it last.
-std::size_t Reconciler::known_to_run(const std::string& endpoint_name) const {
-  const Observed observed = observe();
-  const auto runs = [&](const auto& each) { return each.endpoint == endpoint_name && each.running; };
-  return static_cast<std::size_t>(std::ranges::count_if(observed.injectors, runs) +
-                                  std::ranges::count_if(observed.customs, runs));
+std::size_t Reconciler::known_to_be(const Endpoint& where) const {
+  const auto is_there = [&](const auto& entry) {
+    const CachedContainer& cached = entry.second;
+    return cached.is_of_ours() && label_of(cached.container(), label::manager) == options_.manager_id &&
+           (cached.up || cached.container().state == "created");
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(where.containers(), is_there)) +
+         under_way(where, where.listed_at());
 }
 
 }  // namespace entropy::control

@@ -81,14 +81,19 @@ void Reconciler::declare_silent(const std::string& id, const std::string& why) {
   injector_event("injector.silent", runtime.endpoint, id, why);
 }
 
-// One that can't be reached has had its lease renewed last when it was heard last, or a moment later.
+// One that can't be reached has had its lease renewed last when it was heard last, or a moment later. The engine may
+// take long to say anything about it.
 void Reconciler::notice_lapse() {
   for (auto& [id, runtime] : runtimes_) {
-    if (runtime.link || !runtime.state || runtime.state->active.empty()) continue;
-    if (timing_.elapsed() < lapse_of(runtime)) continue;
-    runtime.state->active.clear();
+    if (!may_lapse(id, runtime) || timing_.elapsed() < lapse_of(runtime)) continue;
+    if (runtime.state) runtime.state->active.clear();
     journal_.gone(id, "it was out of reach for longer than its lease and rolled back by itself");
   }
+}
+
+// Its last word may be a fault that began: the state after it was cut off.
+bool Reconciler::may_lapse(const std::string& id, const Runtime& runtime) const {
+  return (!runtime.link || runtime.asked_about) && journal_.is_open(id);
 }
 
 Duration Reconciler::lapse_of(const Runtime& runtime) const {

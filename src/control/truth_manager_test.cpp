@@ -75,6 +75,19 @@ TEST_F(TruthfulManager, AWindowThatComesAgainIsNotBothHitAndMissed) {
   EXPECT_EQ(journal.missed_count("cut"), 1U) << "it was told of one";
 }
 
+TEST_F(TruthfulManager, WhatNobodyHearsOfEndsWithItsLease) {
+  stop_service();
+  options.lease = 1s;
+  start_service();
+  engine_->run_container("web", {{"service", "web"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return active("cut") == 1; });
+  engine_->inspecting_takes = 1min;
+  engine_->injectors_answer = false;
+  until([&] { return manager_->faults({})->front().outcome == Outcome::cut_short; }, 8s);
+  EXPECT_EQ(active("cut"), 0U);
+}
+
 bool refuse_commits = false;
 int on_commit(void*) { return refuse_commits ? 1 : 0; }
 int prepare_connection(sqlite3* database, char**, const sqlite3_api_routines*) {

@@ -28,6 +28,11 @@ namespace asio = boost::asio;
 template <class T = void>
 using Task = asio::awaitable<Result<T>>;
 
+// Whether the engine may not have been asked, or did what it was asked for and could not say so.
+inline bool is_in_doubt(const Error& error) {
+  return error.code == ErrorCode::timeout || error.code == ErrorCode::unavailable;
+}
+
 // Among the labels of a container most have lengths of their own: comparing these first finds one without reading it.
 struct ShorterFirst {
   using is_transparent = void;

@@ -1,6 +1,7 @@
 #include "injector/faults.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/text.hpp"
@@ -160,22 +161,28 @@ Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
   return {};
 }
 
-// The kernel refused all of `goal` together: one bad fault shall not take the others with it.
+// The kernel refused all of `goal` together: one bad fault shall not take the others with it. What holds in the end
+// does not depend on which of them began first.
 void Faults::reach_one_by_one(const std::vector<Due>& goal, Error error, Time now) {
   std::vector<Due> good;
   std::vector<Due> fresh;
   for (const auto& fault : goal) (is_active(fault) ? good : fresh).push_back(fault);
+  const auto in_order = [&](const std::vector<Due>& some) {
+    std::vector<Due> ordered;
+    std::ranges::copy_if(goal, std::back_inserter(ordered), [&](const Due& each) { return contains(some, each); });
+    return ordered;
+  };
   for (const auto& fault : fresh) {
     good.push_back(fault);
     if (fresh.size() > 1) {
-      const auto reached = reach(good, now);
+      const auto reached = reach(in_order(good), now);
       if (reached) continue;
       error = reached.error();
     }
     good.pop_back();
     blame(fault, error);
   }
-  if (const auto reached = reach(good, now); !reached) give_up(good, reached.error(), now);
+  if (const auto reached = reach(in_order(good), now); !reached) give_up(good, reached.error(), now);
 }
 
 // Not even what held before can be had.

@@ -312,6 +312,23 @@ TEST_F(InjectorTest, ABadFaultDoesNotTakeTheGoodOnesWithIt) {
   EXPECT_EQ(last_state().active.size(), 2U);
 }
 
+TEST_F(InjectorTest, WhatHoldsDoesNotDependOnWhichBeganFirst) {
+  backend_.refuses = [](const kernel::State& state) {
+    return state.egress.any([](const kernel::Effect& effect) { return effect.loss > 0; })
+               ? std::optional(Error{ErrorCode::unsupported, "no loss here", {}})
+               : std::nullopt;
+  };
+  auto later = slow_entry("a");
+  later.schedule.delay = 1s;
+  auto bad = lossy_entry();
+  bad.schedule.delay = 1s;
+  go_to(epoch);
+  follow({later, slow_entry("b"), bad});
+  go_to(epoch + 1s);
+  EXPECT_EQ(last_state().active.size(), 2U);
+  EXPECT_EQ(backend_.held, *merge({{"a", later.failures[0]}, {"b", later.failures[0]}}));
+}
+
 TEST_F(InjectorTest, AFaultWaitsForItsInterfacesAndEndsWithThem) {
   auto entry = every_ten_seconds("slow", {make_failure("latency", {{"delay", "200ms"}, {"interfaces", "eth7"}})});
   entry.schedule.duration = 10s;

@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t most_targets = 6;
 const std::vector<std::string> services = {"a", "b", "c"};
 
+// Who is a second ahead is, or is not, said to differ.
+bool is_unclear(Duration ahead) { return std::chrono::abs(std::chrono::abs(ahead) - 1s) < 100ms; }
+
 }  // namespace
 
 void Storm::nature_acts() {
@@ -167,15 +170,15 @@ void Storm::set_clocks() {
   if (!other_machines_.empty() && world_.dice.chance(0.5)) {
     Host& host = *world_.dice.one_of(other_machines_);
     say(concat("the clock of ", host.name(), " is set by ", text));
-    // Who is a second ahead is, or is not, said to differ.
-    const bool unclear = std::chrono::abs(std::chrono::abs(host.clock().ahead + by) - 1s) < 100ms;
-    return host.set_clock(unclear || world_.dice.chance(0.3) ? 0ms : host.clock().ahead + by);
+    const Duration ahead = host.clock().ahead + by;
+    return host.set_clock(is_unclear(ahead) || world_.dice.chance(0.3) ? 0ms : ahead);
   }
   say(concat("the clock is set by ", text));
   world_.agenda.jump(by);
   for (const auto& host : world_.hosts) {
     if (std::ranges::find(other_machines_, host.get()) != other_machines_.end()) {
       host->keep_clock(by);
+      if (is_unclear(host->clock().ahead)) host->set_clock(0ms);
     } else {
       host->set_clock(0ms);
     }

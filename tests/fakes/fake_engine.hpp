@@ -171,6 +171,7 @@ class FakeEngine final : public docker::Engine {
   docker::Task<docker::ContainerDetails> inspect_container(std::string id) override {
     const auto checked = check("inspect");
     if (!checked) co_return fail(checked.error());
+    if (inspecting_takes > Duration(0)) co_await timing_.sleep(inspecting_takes);
     const Metered metered(own_time);
     auto found = containers.find(id);
     if (found == containers.end())
@@ -192,7 +193,9 @@ class FakeEngine final : public docker::Engine {
     for (const auto& [id, it] : containers) {
       if (it.container.name == spec.name) co_return fail(ErrorCode::conflict, "the name is taken");
     }
-    co_return add(spec);
+    auto id = add(spec);
+    if (unanswered.contains("create")) co_return fail(ErrorCode::unavailable, "the connection was cut");
+    co_return id;
   }
   docker::Task<> start_container(std::string id) override {
     const auto checked = check("start");
