@@ -144,6 +144,7 @@ class FakeEngine final : public docker::Engine {
   std::map<std::string, docker::ImageDetails> image_details;
   std::map<std::string, Error> refuse;  // operation -> its answer
   Duration creating_takes{0};
+  Duration inspecting_takes{0};
   int creations = 0;                     // begun
   std::set<std::string> unanswered;      // operations that are done, but whose answer is lost
   std::vector<std::string> acts;         // on containers: "pause id1"
