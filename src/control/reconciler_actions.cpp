@@ -147,20 +147,43 @@ asio::awaitable<void> Reconciler::attach(AttachInjector action) {
   const std::string target_id = label_of(where.containers().at(action.id).container(), label::target);
   runtimes_[action.id].endpoint = action.endpoint;
   runtimes_[action.id].target_id = target_id;
+  runtimes_[action.id].catching_up_since = timing_.elapsed();
   const auto attached = co_await attach_link(where, action.id);
-  if (!attached) {
-    log::warn("{}: attaching to injector {}: {}; replacing it", action.endpoint, action.id.substr(0, 12),
-              attached.error().message);
-    (void)co_await discard(where, action.id, "it could not be attached to");
+  if (attached) {
+    runtimes_[action.id].unreached_since.reset();
+    spawn(executor_, "reading what an injector has said", catch_up(action.endpoint, action.id));
+  } else {
+    co_await not_attached(where, action.id, attached.error());
   }
   busy_.erase(target_id);
   wake();
 }
 
+// Of one that the engine gave no answer about nothing is known: it may be well, and is of no use to anybody only when
+// its lease is over.
+asio::awaitable<void> Reconciler::not_attached(Endpoint& where, std::string id, Error error) {
+  Runtime& runtime = runtimes_[id];
+  runtime.catching_up_since.reset();
+  const auto since = runtime.unreached_since.value_or(timing_.elapsed());
+  const bool may_be_well = docker::is_in_doubt(error) && timing_.elapsed() < since + options_.lease;
+  log::warn("{}: attaching to injector {}: {}; {}", where.name(), id.substr(0, 12), error.message,
+            may_be_well ? "trying again" : "replacing it");
+  if (may_be_well) {
+    runtime.unreached_since = since;
+    co_await timing_.sleep(first_backoff);
+    co_return;
+  }
+  co_await hear_last_words(where, id);
+  (void)co_await discard(where, id, "it could not be attached to");
+}
+
 asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
   log::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
+  const auto heard = runtimes_.find(action.id);
+  const bool unheard = heard == runtimes_.end() || !heard->second.link || heard->second.silent;
   close_link(action.id);
+  if (unheard) co_await hear_last_words(where, action.id);
   const auto removed = co_await where.engine().remove_container(action.id);
   if (removed || removed.error().code == ErrorCode::not_found) {
     const auto known = runtimes_.find(action.id);
@@ -196,7 +219,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
   if (const auto* alive = std::get_if<program::Alive>(&report)) return journal_.progress(source, alive->faults);
   if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
-  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);
+  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_once(source, *failed);
   if (const auto* log = std::get_if<program::Log>(&report))
     log::info("injector {}: {}", id.substr(0, 12), log->message);
   if (auto* state = std::get_if<program::State>(&report)) {

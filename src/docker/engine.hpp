@@ -27,6 +27,11 @@ namespace asio = boost::asio;
 template <class T = void>
 using Task = asio::awaitable<Result<T>>;
 
+// Whether the engine may not have been asked, or did what it was asked for and could not say so.
+inline bool is_in_doubt(const Error& error) {
+  return error.code == ErrorCode::timeout || error.code == ErrorCode::unavailable;
+}
+
 using Labels = std::map<std::string, std::string, std::less<>>;
 
 struct Network {
