@@ -69,6 +69,7 @@ void Journal::prune(std::size_t rows) {
 store::Store::Added Journal::add(const store::FaultRecord& record) {
   const auto added = store_.add_fault(record);
   if (!added) log::error("history: {}", added.error().message);
+  if (added) save_rest();
   count_added();
   return added.value_or(store::Store::Added{});
 }
@@ -234,6 +235,11 @@ void Journal::finish(store::FaultRecord record, Time ended, store::Outcome outco
 // What a full disk refuses waits for better times, and is shown as it is meanwhile.
 void Journal::save(const store::FaultRecord& record) {
   unsaved_.push_back(record);
+  save_rest();
+  if (unsaved_.size() > most_unsaved_rows) unsaved_.pop_front();
+}
+
+void Journal::save_rest() {
   while (!unsaved_.empty()) {
     const auto& next = unsaved_.front();
     Result<> saved;
@@ -248,7 +254,6 @@ void Journal::save(const store::FaultRecord& record) {
     if (!saved) break;
     unsaved_.pop_front();
   }
-  if (unsaved_.size() > most_unsaved_rows) unsaved_.pop_front();
 }
 
 void Journal::measured(Open& entry, const program::Measured& measured) {

@@ -121,6 +121,7 @@ class Journal {
               boost::json::object data = {});
   void recall_windows();
   void save(const store::FaultRecord& record);
+  void save_rest();
   void measured(Open& entry, const program::Measured& measured);
   void count_time(Open& entry, Time until);
   void count_packets(Open& entry, const program::Measured& measured);

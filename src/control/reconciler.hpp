@@ -127,6 +127,8 @@ class Reconciler {
   // reconciler_catch_up.cpp
   boost::asio::awaitable<void> catch_up(std::string endpoint, std::string id);
   boost::asio::awaitable<void> hear_last_words(Endpoint& endpoint, std::string id);
+  boost::asio::awaitable<void> hear_predecessors(Endpoint& endpoint, std::string target_id);
+  bool is_unheard(const std::string& id) const;
   void hear_late(const Journal::Source& source, std::string_view log, bool is_over);
   bool is_attached_by(const std::string& id, const std::weak_ptr<InjectorLink>& link) const;
   std::set<std::pair<std::string, std::string>> catching_up() const;
@@ -193,6 +195,7 @@ class Reconciler {
   bool stopped_ = false;   // nothing new is begun
   bool given_up_ = false;  // what could not be removed until now is left to its lease
   bool trying_ = false;
+  int logs_being_read_ = 0;
 };
 
 }  // namespace entropy::control

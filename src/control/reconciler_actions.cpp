@@ -110,6 +110,7 @@ docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateIn
   // Names tell it as well, unless the target was renamed meanwhile.
   const auto alone = check_nobody_is_beside(where, action.target_id, options_.manager_id);
   if (!alone) co_return fail(alone.error());
+  co_await hear_predecessors(where, action.target_id);
   auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
   auto id = co_await create_under_own_name(where, std::move(spec), options_.manager_id);
   // The image may have been pruned since.
@@ -180,8 +181,7 @@ asio::awaitable<void> Reconciler::not_attached(Endpoint& where, std::string id, 
 asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
   log::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
-  const auto heard = runtimes_.find(action.id);
-  const bool unheard = heard == runtimes_.end() || !heard->second.link || heard->second.silent;
+  const bool unheard = is_unheard(action.id);
   close_link(action.id);
   if (unheard) co_await hear_last_words(where, action.id);
   const auto removed = co_await where.engine().remove_container(action.id);
@@ -217,7 +217,12 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
     found->second.heard_at = timing_.elapsed();
   }
   if (const auto* alive = std::get_if<program::Alive>(&report)) return journal_.progress(source, alive->faults);
-  if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
+  if (const auto* started = std::get_if<program::FaultStarted>(&report)) {
+    // The state that comes next may get lost on its way.
+    const auto found = runtimes_.find(id);
+    if (found != runtimes_.end() && found->second.state) found->second.state->active.push_back(started->fault);
+    journal_.started(source, *started);
+  }
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
   if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_once(source, *failed);
   if (const auto* log = std::get_if<program::Log>(&report))

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "control/end_of_log.hpp"
+#include "control/labels.hpp"
 #include "control/log.hpp"
 #include "control/reconciler_runtime.hpp"
 
@@ -12,6 +13,8 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr std::size_t last_lines = 1000;
+constexpr int parallel_reads = 8;  // where an engine with many injectors is back
+constexpr Duration a_moment = 20ms;
 constexpr Duration first_pause = 500ms;
 constexpr Duration longest_pause = 30s;
 constexpr Duration longest_wait = 10s;  // of windows for what was said of them
@@ -28,7 +31,10 @@ asio::awaitable<void> Reconciler::catch_up(std::string endpoint_name, std::strin
       attached == runtimes_.end() ? std::weak_ptr<InjectorLink>() : attached->second.link;
   Duration pause = first_pause;
   while (!given_up_) {
+    while (logs_being_read_ >= parallel_reads) co_await timing_.sleep(a_moment);
+    ++logs_being_read_;
     const auto log = co_await end_of_log(endpoint(endpoint_name)->engine(), id, last_lines);
+    --logs_being_read_;
     if (log) {
       const auto found = runtimes_.find(id);
       const bool is_over = found == runtimes_.end() || found->second.silent;
@@ -54,6 +60,23 @@ bool Reconciler::is_attached_by(const std::string& id, const std::weak_ptr<Injec
 asio::awaitable<void> Reconciler::hear_last_words(Endpoint& where, std::string id) {
   const auto log = co_await end_of_log(where.engine(), id, last_lines);
   if (log) hear_late({where.name(), id}, *log, true);
+}
+
+bool Reconciler::is_unheard(const std::string& id) const {
+  const auto found = runtimes_.find(id);
+  return found == runtimes_.end() || !found->second.link || found->second.silent;
+}
+
+// Of those that give up their name to a new one, and go.
+asio::awaitable<void> Reconciler::hear_predecessors(Endpoint& where, std::string target_id) {
+  std::vector<std::string> unheard;
+  for (const auto& [id, cached] : where.containers()) {
+    const docker::Container& each = cached.container();
+    const bool ours = is_injector(each) && !control::is_custom(each) && label_of(each, label::target) == target_id &&
+                      label_of(each, label::manager) == options_.manager_id;
+    if (ours && is_unheard(id)) unheard.push_back(id);
+  }
+  for (const auto& id : unheard) co_await hear_last_words(where, id);
 }
 
 // What it began is told by its state as well, unless its time is over: then it has begun nothing else, and can't tell

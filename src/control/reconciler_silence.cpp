@@ -60,13 +60,13 @@ bool Reconciler::is_worth_asking(const std::string& id) const {
          timing_.elapsed() < lapse_of(found->second);
 }
 
-// It may have been well all the time, and no lease has reached it.
+// It may have been well all the time, and no lease has reached it. When that is over nothing holds, whatever it says.
 asio::awaitable<void> Reconciler::ask_once_more(std::string id) {
   if (!is_worth_asking(id)) co_return;
   Runtime& runtime = runtimes_.at(id);
+  const auto end = std::min(timing_.elapsed() + silence_limit(), lapse_of(runtime));
   runtime.asked_at = timing_.elapsed();
   runtime.link->send(program::Lease{options_.lease});
-  const auto end = timing_.elapsed() + silence_limit();
   while (!given_up_ && is_worth_asking(id) && timing_.elapsed() < end) co_await timing_.sleep(ask_again);
 }
 
