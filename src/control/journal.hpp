@@ -44,7 +44,9 @@ class Journal {
   void started(const Source& source, const program::FaultStarted& report);
   void ended(const Source& source, const program::FaultEnded& report);
   void failed(const Source& source, const program::FaultFailed& report);
-  // The same, unless it failed in the same window for the same reason before.
+  // The same, unless this is what was told of it last.
+  void failed_anew(const Source& source, const program::FaultFailed& report);
+  // And unless it ever failed in the same window for the same reason.
   void failed_once(const Source& source, const program::FaultFailed& report);
   // A fault that an injector began while nobody listened, and whose end it can't tell any more.
   void ended_untold(const Source& source, const program::Fault& fault, const std::string& why);
@@ -85,6 +87,8 @@ class Journal {
   // Of targets that are not among these (endpoint, policy, name) what was seen is forgotten, if it began before then.
   using Target = std::tuple<std::string, std::string, std::string>;
   void forget_unless(const std::set<Target>& targets, Time before);
+  // Tries once more what a full disk has refused.
+  void save_rest();
   std::uint64_t missed_count(const std::string& policy) const;
   void forget_policy(const std::string& policy);
 
@@ -121,7 +125,6 @@ class Journal {
               boost::json::object data = {});
   void recall_windows();
   void save(const store::FaultRecord& record);
-  void save_rest();
   void measured(Open& entry, const program::Measured& measured);
   void count_time(Open& entry, Time until);
   void count_packets(Open& entry, const program::Measured& measured);

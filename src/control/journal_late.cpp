@@ -75,9 +75,10 @@ void Journal::reopen(const Key& key, Open entry) {
 }
 
 void Journal::ended_late(const Source& source, const program::FaultEnded& report) {
-  if (report.fault.planned_start < clock_.now() - limits_.age) return;  // it may have been pruned
   auto known = find(source.endpoint, report.fault);
   if (!known) return log::error("history: {}", known.error().message);
+  const bool may_be_pruned = report.fault.planned_start < clock_.now() - limits_.age;
+  if (!*known && may_be_pruned) return;
   if (*known && !is_put_right_by((*known)->record, report.ended)) return;
   Open entry{record_of(source.endpoint, report.fault), report.fault.started, {}, false};
   if (*known) {
@@ -105,7 +106,24 @@ void Journal::ended_untold(const Source& source, const program::Fault& fault, co
   finish(std::move(entry.record), ended, store::Outcome::cut_short, why);
 }
 
+void Journal::failed_anew(const Source& source, const program::FaultFailed& report) {
+  store::FaultQuery window;
+  window.policy = report.fault.policy;
+  window.target = report.fault.target;
+  window.since = report.fault.planned_start;
+  window.until = report.fault.planned_start + Duration(1);
+  const auto rows = store_.faults(window);  // the newest first
+  if (!rows) log::error("history: {}", rows.error().message);
+  for (const auto& row : rows.value_or(std::vector<store::FaultRecord>())) {
+    if (!is_of(row, source.endpoint, report.fault)) continue;
+    if (row.outcome == store::Outcome::failed && row.message == report.message) return;
+    break;
+  }
+  failed(source, report);
+}
+
 void Journal::failed_once(const Source& source, const program::FaultFailed& report) {
+  if (report.fault.planned_start < clock_.now() - limits_.age) return;  // it may have been pruned
   store::FaultRecord like = record_of(source.endpoint, report.fault);
   like.message = report.message;
   const auto known = store_.find_fault(like);

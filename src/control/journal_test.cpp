@@ -145,6 +145,20 @@ TEST_F(LateReports, WhatFailsOnceMoreForTheSameReasonIsOneRow) {
   EXPECT_EQ(rows().size(), 2U);
 }
 
+TEST_F(LateReports, WhatFailsAgainAfterItHeldIsToldAgain) {
+  program::FaultFailed report{fault(), "no interface"};
+  report.fault.started = {};
+  journal_->failed_once(source_, report);
+  journal_->failed_anew(source_, report);
+  EXPECT_EQ(rows().size(), 1U) << "the log was read before the stream";
+  journal_->started(source_, {fault(), ""});
+  journal_->ended(source_, ended(1s, 2s));
+  journal_->failed_anew(source_, report);
+  EXPECT_EQ(rows().size(), 3U);
+  journal_->failed_once(source_, report);
+  EXPECT_EQ(rows().size(), 3U);
+}
+
 TEST_F(LateReports, WhatIsTooOldForTheHistoryStaysForgotten) {
   store::HistoryLimits limits;
   limits.age = 30s;

@@ -211,6 +211,7 @@ void Reconciler::forget_what_is_gone(Time now) {
   std::set<Journal::Target> targets;
   for (const auto& [target, accounted] : next_window_) targets.insert(target);
   journal_.forget_unless(targets, now - every);
+  journal_.save_rest();
 }
 
 Duration Reconciler::until_next_pass(Time now) const {

@@ -224,7 +224,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
     journal_.started(source, *started);
   }
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
-  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_once(source, *failed);
+  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_anew(source, *failed);
   if (const auto* log = std::get_if<program::Log>(&report))
     log::info("injector {}: {}", id.substr(0, 12), log->message);
   if (auto* state = std::get_if<program::State>(&report)) {
