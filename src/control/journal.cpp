@@ -1,6 +1,7 @@
 #include "control/journal.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "base/text.hpp"
@@ -17,24 +18,6 @@ constexpr std::size_t most_unsaved_rows = 10'000;
 
 void log_failure(const Result<>& result) {
   if (!result) log::error("history: {}", result.error().message);
-}
-
-store::FaultRecord record_of(const std::string& endpoint, const program::Fault& fault) {
-  store::FaultRecord record;
-  record.policy = fault.policy;
-  record.target = fault.target;
-  record.endpoint = endpoint;
-  record.failure = fault.failure;
-  record.window = fault.window;
-  record.planned_start = fault.planned_start;
-  if (fault.planned_end != policy::never) record.planned_end = fault.planned_end;
-  if (fault.started != Time{}) record.started = fault.started;
-  return record;
-}
-
-bool is_of(const store::FaultRecord& record, const std::string& endpoint, const program::Fault& fault) {
-  return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
-         std::tie(endpoint, fault.policy, fault.target, fault.failure, fault.window);
 }
 
 }  // namespace
@@ -83,12 +66,12 @@ void Journal::prune(std::size_t rows) {
   if (!pruned) log::error("history: {}", pruned.error().message);
 }
 
-std::uint64_t Journal::add(const store::FaultRecord& record) {
-  const auto id = store_.add_fault(record);
-  if (!id) log::error("history: {}", id.error().message);
-  if (id) write_unsaved();
+store::Store::Added Journal::add(const store::FaultRecord& record) {
+  const auto added = store_.add_fault(record);
+  if (!added) log::error("history: {}", added.error().message);
+  if (added) write_unsaved();
   count_added();
-  return id.value_or(0);
+  return added.value_or(store::Store::Added{});
 }
 
 void Journal::count_added() {
@@ -130,6 +113,32 @@ std::unique_ptr<Subscription> Journal::subscribe(std::uint64_t after, std::funct
 
 Journal::Key Journal::key_of(const Source& source, const program::Fault& fault) {
   return {source.injector, source.endpoint, fault.policy, fault.target, fault.failure, fault.window};
+}
+
+store::FaultRecord Journal::record_of(const std::string& endpoint, const program::Fault& fault) {
+  store::FaultRecord record;
+  record.policy = fault.policy;
+  record.target = fault.target;
+  record.endpoint = endpoint;
+  record.failure = fault.failure;
+  record.window = fault.window;
+  record.planned_start = fault.planned_start;
+  if (fault.planned_end != policy::never) record.planned_end = fault.planned_end;
+  if (fault.started != Time{}) record.started = fault.started;
+  return record;
+}
+
+bool Journal::is_of(const store::FaultRecord& record, const std::string& endpoint, const program::Fault& fault) {
+  return std::tie(record.endpoint, record.policy, record.target, record.failure, record.window) ==
+         std::tie(endpoint, fault.policy, fault.target, fault.failure, fault.window);
+}
+
+store::Outcome Journal::outcome_of(const program::FaultEnded& report) {
+  return report.cut_short ? store::Outcome::cut_short : store::Outcome::completed;
+}
+
+std::string Journal::message_of(const program::FaultEnded& report) {
+  return report.measured.packets == 0 ? std::string(idle_end) : "";
 }
 
 std::vector<Journal::Key> Journal::held_by(const std::string& injector) const {
@@ -178,17 +187,20 @@ bool Journal::claim(const Key& key, const program::Fault& fault) {
 }
 
 void Journal::open(const Source& source, const program::Fault& fault, const std::string& kernel) {
-  note_window(source.endpoint, fault, Seen::held);
   const Key key = key_of(source, fault);
   if (const auto known = open_.find(key); known != open_.end()) {
-    if (known->second.record.started == fault.started) return;
+    if (known->second.record.started == fault.started) return note_window(source.endpoint, fault, Seen::held);
     // It ended and began anew while nobody looked.
     close(key, fault.started, store::Outcome::cut_short, "ended unseen");
   } else if (claim(key, fault)) {
-    return;
+    return note_window(source.endpoint, fault, Seen::held);
   }
+  auto known = find(source.endpoint, fault);
+  if (!known) log::error("history: {}", known.error().message);
+  if (known && *known) return reopen(key, std::move(**known));
+  note_window(source.endpoint, fault, Seen::held);
   Open entry{record_of(source.endpoint, fault), fault.started, {}, false};
-  entry.record.id = add(entry.record);
+  entry.record.id = add(entry.record).id;
   boost::json::object data;
   data["started"] = to_rfc3339(fault.started);
   if (!kernel.empty()) data["kernel"] = kernel;
@@ -233,8 +245,10 @@ void Journal::write_unsaved() {
     Result<> saved;
     if (next.id != 0) {
       saved = store_.update_fault(next);
-    } else if (const auto id = store_.add_fault(next); !id) {
-      saved = fail(id.error());
+    } else if (const auto added = store_.add_fault(next)) {
+      unmiss(next.policy, added->unmissed);
+    } else {
+      saved = fail(added.error());
     }
     log_failure(saved);
     if (!saved) break;
@@ -293,7 +307,7 @@ void Journal::progress(const Source& source, const std::vector<program::Progress
 }
 
 store::FaultRecord Journal::up_to_date(store::FaultRecord record) const {
-  for (const auto& unsaved : unsaved_) {
+  for (const auto& unsaved : std::views::reverse(unsaved_)) {
     if (unsaved.id == record.id) return unsaved;
   }
   for (const auto& [key, entry] : open_) {
@@ -308,9 +322,10 @@ void Journal::started(const Source& source, const program::FaultStarted& report)
 
 void Journal::ended(const Source& source, const program::FaultEnded& report) {
   const Key key = key_of(source, report.fault);
-  if (const auto found = open_.find(key); found != open_.end()) measured(found->second, report.measured);
-  close(key, report.ended, report.cut_short ? store::Outcome::cut_short : store::Outcome::completed,
-        report.measured.packets == 0 ? "no packet passed while it held" : "", {{"kernel", report.kernel}});
+  const auto found = open_.find(key);
+  if (found == open_.end() || found->second.record.started != report.fault.started) return ended_late(source, report);
+  measured(found->second, report.measured);
+  close(key, report.ended, outcome_of(report), message_of(report), {{"kernel", report.kernel}});
 }
 
 std::optional<store::FaultRecord> Journal::finished(const Source& source, const program::Fault& fault,
@@ -352,7 +367,7 @@ void Journal::failed(const Source& source, const program::FaultFailed& report) {
   store::FaultRecord record = record_of(source.endpoint, report.fault);
   record.outcome = store::Outcome::failed;
   record.message = report.message;
-  add(record);
+  unmiss(record.policy, add(record).unmissed);
   fault_event("fault.failed", record, {{"message", report.message}});
 }
 

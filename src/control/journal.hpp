@@ -20,6 +20,11 @@
 
 namespace entropy::control {
 
+// How the end of a fault is told whose injector is frozen.
+inline constexpr std::string_view frozen_end = "the injector does not answer; the kernel let its rules expire";
+// And of one that was told by its injector, of which there was nothing else to say.
+inline constexpr std::string_view idle_end = "no packet passed while it held";
+
 // One thread. The store's errors are logged: a full disk must not stop a rollback.
 class Journal {
  public:
@@ -34,9 +39,17 @@ class Journal {
     std::string endpoint;
     std::string injector;  // id
   };
+  // Of a start, and an end, any of these may be told late or once more: the history has a fault's every start once,
+  // with the end that its injector told.
   void started(const Source& source, const program::FaultStarted& report);
   void ended(const Source& source, const program::FaultEnded& report);
   void failed(const Source& source, const program::FaultFailed& report);
+  // The same, unless this is what was told of it last.
+  void failed_anew(const Source& source, const program::FaultFailed& report);
+  // And unless it ever failed in the same window for the same reason.
+  void failed_once(const Source& source, const program::FaultFailed& report);
+  // A fault that an injector began while nobody listened, and whose end it can't tell any more.
+  void ended_untold(const Source& source, const program::Fault& fault, const std::string& why);
   // The same of a fault that no injector of ours measures. `measured` is a JSON object; empty: nothing is known. The
   // row; none: the fault was not open.
   std::optional<store::FaultRecord> finished(const Source& source, const program::Fault& fault, store::Outcome outcome,
@@ -51,7 +64,7 @@ class Journal {
   void progress(const Source& source, const std::vector<program::Progress>& faults);
   // The same row with what is known by now.
   store::FaultRecord up_to_date(store::FaultRecord record) const;
-  // What a full disk has refused of what ended, until it is written; to be called from time to time.
+  // Tries once more what a full disk has refused; to be called from time to time.
   void write_unsaved();
   // Opens and closes whatever differs from what the injector holds.
   void holds(const Source& source, const std::vector<program::Fault>& active);
@@ -95,8 +108,18 @@ class Journal {
   struct Listener;
 
   static Key key_of(const Source& source, const program::Fault& fault);
+  static store::FaultRecord record_of(const std::string& endpoint, const program::Fault& fault);
+  static store::Outcome outcome_of(const program::FaultEnded& report);
+  static std::string message_of(const program::FaultEnded& report);
+  static bool is_of(const store::FaultRecord& record, const std::string& endpoint, const program::Fault& fault);
   void open(const Source& source, const program::Fault& fault, const std::string& kernel);
   bool claim(const Key& key, const program::Fault& fault);
+  // journal_late.cpp
+  void ended_late(const Source& source, const program::FaultEnded& report);
+  Result<std::optional<Open>> find(const std::string& endpoint, const program::Fault& fault);
+  void take_back(const store::FaultRecord& record);
+  void reopen(const Key& key, Open entry);
+  void unmiss(const std::string& policy, std::uint64_t rows);
   std::vector<Key> held_by(const std::string& injector) const;
   void close(const Key& key, Time ended, store::Outcome outcome, const std::string& message,
              boost::json::object data = {});
@@ -109,8 +132,8 @@ class Journal {
   void count_packets(Open& entry, const program::Measured& measured);
   void count_running();
   void fault_event(std::string type, const store::FaultRecord& record, boost::json::object data);
-  // The new row's id; 0 where it could not be written.
-  std::uint64_t add(const store::FaultRecord& record);
+  // The new row; its id is 0 where it could not be written.
+  store::Store::Added add(const store::FaultRecord& record);
   void count_added();
   void prune(std::size_t rows);
   void note_window(const std::string& endpoint, const program::Fault& fault, Seen seen);

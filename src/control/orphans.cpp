@@ -1,9 +1,7 @@
 #include "control/orphans.hpp"
 
-#include "base/text.hpp"
+#include "control/end_of_log.hpp"
 #include "control/labels.hpp"
-#include "program/line_splitter.hpp"
-#include "program/report_reader.hpp"
 
 namespace entropy::control {
 namespace {
@@ -18,11 +16,9 @@ constexpr Duration longest_run = 1h;  // of a custom image, see custom_plan.cpp
 // answered.
 bool is_forsaken(std::string_view log) {
   bool forsaken = false;
-  for (const auto line : split(log, '\n')) {
-    const auto report = program::parse_report(trim(line));
-    if (!report) continue;
-    if (std::holds_alternative<program::Alive>(*report)) forsaken = false;
-    if (const auto* state = std::get_if<program::State>(&*report)) forsaken = !state->leased;
+  for (const auto& report : reports_in(log)) {
+    if (std::holds_alternative<program::Alive>(report)) forsaken = false;
+    if (const auto* state = std::get_if<program::State>(&report)) forsaken = !state->leased;
   }
   return forsaken;
 }
@@ -62,16 +58,11 @@ docker::Task<std::vector<OthersContainer>> look_at_others(Endpoint& where, std::
     if (!details && has_gone(details.error())) continue;
     if (!details) co_return fail(details.error());
     if (is_going(details->container)) continue;
-    std::string log;
-    std::function<bool(std::string_view)> sink = [&log](std::string_view bytes) {
-      log += bytes;
-      return true;
-    };
-    const auto read = co_await where.engine().logs(container.id, false, last_lines, std::move(sink));
-    if (!read && has_gone(read.error())) continue;
-    if (!read) co_return fail(read.error());
+    const auto log = co_await end_of_log(where.engine(), container.id, last_lines);
+    if (!log && has_gone(log.error())) continue;
+    if (!log) co_return fail(log.error());
     others.push_back(
-        {container.id, container.name, label_of(container, label::manager), is_orphan(*details, log, clock.now())});
+        {container.id, container.name, label_of(container, label::manager), is_orphan(*details, *log, clock.now())});
   }
   co_return others;
 }

@@ -116,6 +116,8 @@ class Reconciler {
   Duration next_silence(Duration before) const;
   bool is_quiet(const Runtime& runtime) const;
   boost::asio::awaitable<void> ask_about(std::string id);
+  bool is_worth_asking(const std::string& id) const;
+  boost::asio::awaitable<void> ask_once_more(std::string id);
   void declare_silent(const std::string& id, const std::string& why);
   void notice_lapse();
   bool may_lapse(const std::string& id, const Runtime& runtime) const;
@@ -125,10 +127,19 @@ class Reconciler {
   void forget_what_is_gone(Time now);
   void tell_notes();
   bool concerns(const Endpoint& where, const CachedContainer& container) const;
+  // reconciler_catch_up.cpp
+  boost::asio::awaitable<void> catch_up(std::string endpoint, std::string id);
+  boost::asio::awaitable<void> hear_last_words(Endpoint& endpoint, std::string id);
+  boost::asio::awaitable<void> hear_predecessors(Endpoint& endpoint, std::string target_id);
+  bool is_unheard(const std::string& id) const;
+  void hear_late(const Journal::Source& source, std::string_view log, bool is_over);
+  bool is_attached_by(const std::string& id, const std::weak_ptr<InjectorLink>& link) const;
+  std::set<std::pair<std::string, std::string>> catching_up() const;
+  // reconciler_accounting.cpp
+  struct Accountable;
   void account_windows(const Index& index, const Plan& plan, Time now);
-  void account_target(const policy::Record& record, const TargetState& target, const std::string& name, Time now);
-  std::string reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
-                             Time begin) const;
+  void account_target(const Accountable& target, Time now);
+  std::string reason_of_miss(const Accountable& target, Time begin) const;
   void observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const;
   void start_action(const Action& action);
   Duration until_next_pass(Time now) const;
@@ -141,6 +152,7 @@ class Reconciler {
   void close_link(const std::string& id);
   docker::Task<> discard(Endpoint& endpoint, std::string id, std::string why);
   boost::asio::awaitable<void> attach(AttachInjector action);
+  boost::asio::awaitable<void> not_attached(Endpoint& endpoint, std::string id, Error error);
   docker::Task<> attach_link(Endpoint& endpoint, std::string id);
   boost::asio::awaitable<void> remove(RemoveInjector action);
   void send_program(const std::string& id, std::vector<program::Entry> entries);
@@ -186,6 +198,7 @@ class Reconciler {
   bool stopped_ = false;   // nothing new is begun
   bool given_up_ = false;  // what could not be removed until now is left to its lease
   bool trying_ = false;
+  int logs_being_read_ = 0;
 };
 
 }  // namespace entropy::control

@@ -13,43 +13,53 @@ constexpr auto all_over = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
+struct Reconciler::Accountable {
+  const policy::Record& record;
+  const TargetState& state;
+  std::string name;
+  bool unheard = false;  // what its injector said of its windows is being read
+};
+
 void Reconciler::account_windows(const Index& index, const Plan& plan, Time now) {
   // Of a target that is away, as a service scaled down, no window is missed: it begins anew with the next sight.
   auto before = std::exchange(next_window_, {});
+  const auto account = [&](const Accountable& target) {
+    next_window_.insert(before.extract({target.state.endpoint, target.record.policy.name, target.name}));
+    account_target(target, now);
+  };
+  const auto unheard = catching_up();
   for (const auto& record : desired_.policies) {
     if (!policy::is_on(record)) continue;
     std::set<const ObservedContainer*> namespaces;
     const bool of_network = record.policy.container_failures.empty();
     for (const auto& target : plan.matches.at(record.policy.name).targets) {
       const auto* container = index.find(target.endpoint, target.id);
+      const ObservedContainer& owner = index.owner(*container);
       // Of two targets in one network namespace the first one's dice count, as in the plan.
-      if (of_network && !namespaces.insert(&index.owner(*container)).second) continue;
-      const std::string name = schedule_name(container->container);
-      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
-      account_target(record, target, name, now);
+      if (of_network && !namespaces.insert(&owner).second) continue;
+      const bool wait = of_network && unheard.contains({target.endpoint, owner.container.id});
+      account({record, target, schedule_name(container->container), wait});
     }
     for (const auto& target : plan.matches.at(record.policy.name).down) {
       const auto& down = index.observed().down;
       const auto container = std::ranges::find_if(down, [&](const ObservedContainer& each) {
         return each.endpoint == target.endpoint && each.container.id == target.id;
       });
-      const std::string name = schedule_name(container->container);
-      next_window_.insert(before.extract({target.endpoint, record.policy.name, name}));
-      account_target(record, target, name, now);
+      account({record, target, schedule_name(container->container)});
     }
   }
 }
 
-std::string Reconciler::reason_of_miss(const policy::Record& record, const TargetState& target, const std::string& name,
-                                       Time begin) const {
+std::string Reconciler::reason_of_miss(const Accountable& target, Time begin) const {
   if (desired_.halted) return "halted";
-  const Endpoint* where = endpoint(target.endpoint);
-  if ((where != nullptr && where->lost()) || !target.reason.empty()) return "unreachable";
-  return acts_.is_capped({target.endpoint, record.policy.name, name, begin}) ? "cap" : "late";
+  const auto& [record, state, name, unheard] = target;
+  const Endpoint* where = endpoint(state.endpoint);
+  if ((where != nullptr && where->lost()) || !state.reason.empty()) return "unreachable";
+  return acts_.is_capped({state.endpoint, record.policy.name, name, begin}) ? "cap" : "late";
 }
 
-void Reconciler::account_target(const policy::Record& record, const TargetState& target, const std::string& name,
-                                Time now) {
+void Reconciler::account_target(const Accountable& of, Time now) {
+  const auto& [record, target, name, unheard] = of;
   // Injectors go by their hosts' clocks.
   const Endpoint* where = endpoint(target.endpoint);
   if (!record.policy.failures.empty() && where != nullptr) now += where->skew().value_or(Duration::zero());
@@ -61,7 +71,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
   const std::uint64_t current = at ? at->index : after ? after->index : all_over;
   Accounted& accounted = next_window_.try_emplace(key, schedule.epoch, current).first->second;
   if (accounted.epoch != schedule.epoch) accounted = {schedule.epoch, current};  // it began anew
-  if (accounted.next == all_over) return;
+  if (accounted.next == all_over || unheard) return;
   auto window = policy::window_at(
       schedule, schedule.epoch + schedule.delay +
                     schedule.frequency.value_or(Duration(0)) * static_cast<std::int64_t>(accounted.next));
@@ -79,7 +89,7 @@ void Reconciler::account_target(const policy::Record& record, const TargetState&
       continue;
     }
     const bool by_limits = capped && !desired_.halted;
-    const std::string reason = by_limits ? "cap" : reason_of_miss(record, target, name, window->begin);
+    const std::string reason = by_limits ? "cap" : reason_of_miss(of, window->begin);
     bool missed = false;
     for (const auto& failure : policy::failure_names(record.policy)) {
       missed |= journal_.missed(target.endpoint, record.policy.name, name, failure, *window, reason);

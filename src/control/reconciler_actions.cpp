@@ -110,6 +110,7 @@ docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateIn
   // Names tell it as well, unless the target was renamed meanwhile.
   const auto alone = check_nobody_is_beside(where, action.target_id, options_.manager_id);
   if (!alone) co_return fail(alone.error());
+  co_await hear_predecessors(where, action.target_id);
   auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
   auto id = co_await create_under_own_name(where, std::move(spec), options_.manager_id);
   // The image may have been pruned since.
@@ -147,20 +148,42 @@ asio::awaitable<void> Reconciler::attach(AttachInjector action) {
   const std::string target_id = label_of(where.containers().at(action.id).container(), label::target);
   runtimes_[action.id].endpoint = action.endpoint;
   runtimes_[action.id].target_id = target_id;
+  runtimes_[action.id].catching_up_since = timing_.elapsed();
   const auto attached = co_await attach_link(where, action.id);
-  if (!attached) {
-    log::warn("{}: attaching to injector {}: {}; replacing it", action.endpoint, action.id.substr(0, 12),
-              attached.error().message);
-    (void)co_await discard(where, action.id, "it could not be attached to");
+  if (attached) {
+    runtimes_[action.id].unreached_since.reset();
+    spawn(executor_, "reading what an injector has said", catch_up(action.endpoint, action.id));
+  } else {
+    co_await not_attached(where, action.id, attached.error());
   }
   busy_.erase(target_id);
   wake();
 }
 
+// Of one that the engine gave no answer about nothing is known: it may be well, and is of no use to anybody only when
+// its lease is over.
+asio::awaitable<void> Reconciler::not_attached(Endpoint& where, std::string id, Error error) {
+  Runtime& runtime = runtimes_[id];
+  runtime.catching_up_since.reset();
+  const auto since = runtime.unreached_since.value_or(timing_.elapsed());
+  const bool may_be_well = docker::is_in_doubt(error) && timing_.elapsed() < since + options_.lease;
+  log::warn("{}: attaching to injector {}: {}; {}", where.name(), id.substr(0, 12), error.message,
+            may_be_well ? "trying again" : "replacing it");
+  if (may_be_well) {
+    runtime.unreached_since = since;
+    co_await timing_.sleep(first_backoff);
+    co_return;
+  }
+  co_await hear_last_words(where, id);
+  (void)co_await discard(where, id, "it could not be attached to");
+}
+
 asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
   log::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
+  const bool unheard = is_unheard(action.id);
   close_link(action.id);
+  if (unheard) co_await hear_last_words(where, action.id);
   const auto removed = co_await where.engine().remove_container(action.id);
   if (removed || removed.error().code == ErrorCode::not_found) {
     const auto known = runtimes_.find(action.id);
@@ -194,9 +217,14 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
     found->second.heard_at = timing_.elapsed();
   }
   if (const auto* alive = std::get_if<program::Alive>(&report)) return journal_.progress(source, alive->faults);
-  if (const auto* started = std::get_if<program::FaultStarted>(&report)) journal_.started(source, *started);
+  if (const auto* started = std::get_if<program::FaultStarted>(&report)) {
+    // The state that comes next may get lost on its way.
+    const auto found = runtimes_.find(id);
+    if (found != runtimes_.end() && found->second.state) found->second.state->active.push_back(started->fault);
+    journal_.started(source, *started);
+  }
   if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
-  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed(source, *failed);
+  if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_anew(source, *failed);
   if (const auto* log = std::get_if<program::Log>(&report))
     log::info("injector {}: {}", id.substr(0, 12), log->message);
   if (auto* state = std::get_if<program::State>(&report)) {

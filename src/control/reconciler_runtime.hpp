@@ -26,9 +26,12 @@ struct Reconciler::Runtime {
   Duration heard_at{};       // of the last report
   bool silent = false;       // no report in time; what it held last is not counted on any more
   bool asked_about = false;  // the engine, whether it is there, for nothing is heard of it
+  Duration asked_at{};       // once more, after the engine was silent, too
   std::optional<program::State> state;
-  std::optional<Duration> needed_since;  // until it is ready for the first time
-  bool at_work = false;                  // made by this service, or given a policy by it
+  std::optional<Duration> unreached_since;    // it could not be attached to, and may be well
+  std::optional<Duration> catching_up_since;  // with what it said while nobody listened
+  std::optional<Duration> needed_since;       // until it is ready for the first time
+  bool at_work = false;                       // made by this service, or given a policy by it
 
   Duration quiet_since() const { return std::max(connected_at, heard_at); }
   bool awaits_answer() const { return link && sent_revision != 0 && (!state || state->revision != sent_revision); }

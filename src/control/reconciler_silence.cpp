@@ -57,14 +57,15 @@ bool Reconciler::is_quiet(const Runtime& runtime) const {
 // Otherwise it may hold what it held until its lease ends.
 asio::awaitable<void> Reconciler::ask_about(std::string id) {
   bool answered = false;
-  while (!answered && !given_up_) {
-    const auto found = runtimes_.find(id);
-    if (found == runtimes_.end() || !found->second.link || !is_quiet(found->second)) break;
-    if (timing_.elapsed() >= lapse_of(found->second)) break;
-    const auto seen = co_await endpoint(found->second.endpoint)->inspect(id);
+  bool was_silent = false;  // the engine itself
+  while (!answered && !given_up_ && is_worth_asking(id)) {
+    const auto asked = timing_.elapsed();
+    const auto seen = co_await endpoint(runtimes_.at(id).endpoint)->inspect(id);
     answered = seen || seen.error().code == ErrorCode::not_found;
+    was_silent = was_silent || !answered || timing_.elapsed() >= asked + ask_again;
     if (!answered) co_await timing_.sleep(ask_again);
   }
+  if (answered && was_silent) co_await ask_once_more(id);
   const auto found = runtimes_.find(id);
   if (found == runtimes_.end() || given_up_) co_return;
   found->second.asked_about = false;
@@ -72,12 +73,28 @@ asio::awaitable<void> Reconciler::ask_about(std::string id) {
   wake();
 }
 
+bool Reconciler::is_worth_asking(const std::string& id) const {
+  const auto found = runtimes_.find(id);
+  return found != runtimes_.end() && found->second.link && is_quiet(found->second) &&
+         timing_.elapsed() < lapse_of(found->second);
+}
+
+// It may have been well all the time, and no lease has reached it. When that is over nothing holds, whatever it says.
+asio::awaitable<void> Reconciler::ask_once_more(std::string id) {
+  if (!is_worth_asking(id)) co_return;
+  Runtime& runtime = runtimes_.at(id);
+  const auto end = std::min(timing_.elapsed() + silence_limit(), lapse_of(runtime));
+  runtime.asked_at = timing_.elapsed();
+  runtime.link->send(program::Lease{options_.lease});
+  while (!given_up_ && is_worth_asking(id) && timing_.elapsed() < end) co_await timing_.sleep(ask_again);
+}
+
 // A frozen injector's rules expire within two seconds: its faults are over, too, though it can't say so.
 void Reconciler::declare_silent(const std::string& id, const std::string& why) {
   Runtime& runtime = runtimes_.at(id);
   runtime.silent = true;
   if (runtime.state) runtime.state->active.clear();
-  journal_.gone(id, "the injector does not answer; the kernel let its rules expire");
+  journal_.gone(id, std::string(frozen_end));
   injector_event("injector.silent", runtime.endpoint, id, why);
 }
 
@@ -97,7 +114,7 @@ bool Reconciler::may_lapse(const std::string& id, const Runtime& runtime) const 
 }
 
 Duration Reconciler::lapse_of(const Runtime& runtime) const {
-  return runtime.heard_at + options_.lease + silence_limit();
+  return std::max(runtime.heard_at + silence_limit(), runtime.asked_at) + options_.lease;
 }
 
 Duration Reconciler::silence_limit() const { return InjectorLink::silence_limit(options_.lease); }

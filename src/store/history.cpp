@@ -75,18 +75,36 @@ std::string_view to_string(Outcome outcome) {
   return "failed";
 }
 
-Result<std::uint64_t> Store::add_fault(const FaultRecord& record) {
-  return database_->run<std::uint64_t>("storing a fault", [&](SQLite::Database& db) {
+Result<Store::Added> Store::add_fault(const FaultRecord& record) {
+  return database_->run<Added>("storing a fault", [&](SQLite::Database& db) {
     SQLite::Transaction transaction(db);
     SQLite::Statement missed(db, concat("DELETE FROM fault WHERE ", same_window, " AND outcome = 3"));
     bind_window(missed, record);
-    missed.exec();
+    Added added;
+    added.unmissed = static_cast<std::uint64_t>(missed.exec());
     SQLite::Statement statement(db, concat(insert_fault, "VALUES (", fault_values, ")"));
     bind_fault(statement, record);
     statement.exec();
-    const auto id = static_cast<std::uint64_t>(db.getLastInsertRowid());
+    added.id = static_cast<std::uint64_t>(db.getLastInsertRowid());
     transaction.commit();
-    return id;
+    return added;
+  });
+}
+
+Result<std::optional<FaultRecord>> Store::find_fault(const FaultRecord& like) {
+  return database_->run<std::optional<FaultRecord>>("looking for a fault", [&](SQLite::Database& db) {
+    SQLite::Statement statement(
+        db, concat(fault_columns, "WHERE ", same_window,
+                   " AND failure = :failure AND window = :window AND started IS :started AND outcome != 3 "
+                   "AND (started IS NOT NULL OR message = :message) ORDER BY id DESC LIMIT 1"));
+    bind_window(statement, like);
+    statement.bind(":failure", like.failure);
+    statement.bind(":window", static_cast<std::int64_t>(like.window));
+    bind_time(statement, ":started", like.started);
+    statement.bind(":message", like.message);
+    std::optional<FaultRecord> found;
+    if (statement.executeStep()) found = read_fault(statement);
+    return found;
   });
 }
 

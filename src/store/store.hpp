@@ -48,9 +48,16 @@ class Store {
   // Made from `candidate` the first time, then the same for ever.
   Result<std::string> manager_id(std::string_view candidate);
 
-  // The new row's id. That the same window was missed, on the same target, is forgotten: after a clock was set back it
-  // has come again.
-  Result<std::uint64_t> add_fault(const FaultRecord& record);
+  // That the same window was missed, on the same target, is forgotten: after a clock was set back it has come again, or
+  // what came of it was heard of late.
+  struct Added {
+    std::uint64_t id = 0;        // of the new row
+    std::uint64_t unmissed = 0;  // rows that had said that it was missed
+  };
+  Result<Added> add_fault(const FaultRecord& record);
+  // The newest row of the same fault in the same window with the same start; of one without a start: that failed for
+  // the same reason. None where it was only missed.
+  Result<std::optional<FaultRecord>> find_fault(const FaultRecord& like);
   // The same for a window that was missed. False: something else came of it, or the row is there already.
   Result<bool> add_missed_fault(const FaultRecord& record);
   // Replaces the row with the record's id.

@@ -151,7 +151,7 @@ TEST(Store, ClosesAFault) {
   const auto store = *Store::open(":memory:");
   FaultRecord record = fault("p", 3);
   record.started = Time(31s);
-  record.id = *store->add_fault(record);
+  record.id = store->add_fault(record)->id;
   EXPECT_EQ(store->open_faults(), std::vector<FaultRecord>{record});
   record.ended = Time(35s);
   record.outcome = Outcome::completed;
@@ -179,6 +179,63 @@ TEST(Store, AWindowThatCameAgainIsNotMissedAnyMore) {
   std::vector<std::pair<std::string, Outcome>> rows;
   for (const auto& row : *store->faults({})) rows.emplace_back(row.policy, row.outcome);
   EXPECT_THAT(rows, testing::UnorderedElementsAre(std::pair("p", Outcome::active), std::pair("q", Outcome::missed)));
+}
+
+TEST(Store, SaysWhatAWindowThatIsHeardOfLateHadBeenMissedFor) {
+  const auto store = *Store::open(":memory:");
+  FaultRecord record = fault("p", 3);
+  record.outcome = Outcome::missed;
+  for (const char* failure : {"loss", "latency"}) {
+    record.failure = failure;
+    ASSERT_TRUE(store->add_missed_fault(record));
+  }
+  record.outcome = Outcome::completed;
+  record.started = Time(31s);
+  EXPECT_EQ(store->add_fault(record)->unmissed, 2U);
+  record.failure = "loss";
+  EXPECT_EQ(store->add_fault(record)->unmissed, 0U);
+}
+
+TEST(Store, FindsAFaultByItsWindowAndStart) {
+  const auto store = *Store::open(":memory:");
+  FaultRecord record = fault("p", 3);
+  record.started = Time(31s);
+  EXPECT_EQ(*store->find_fault(record), std::optional<FaultRecord>());
+  record.id = store->add_fault(record)->id;
+  record.ended = Time(34s);
+  record.outcome = Outcome::completed;
+  ASSERT_TRUE(store->update_fault(record));
+  FaultRecord like = fault("p", 3);
+  like.started = Time(31s);
+  EXPECT_EQ(*store->find_fault(like), record);
+  const auto differing = [&](auto change) {
+    FaultRecord other = like;
+    change(other);
+    return other;
+  };
+  for (const auto& other :
+       {differing([](auto& it) { it.policy = "q"; }), differing([](auto& it) { it.target = "x"; }),
+        differing([](auto& it) { it.endpoint = "x"; }), differing([](auto& it) { it.window = 4; }),
+        differing([](auto& it) { it.failure = "loss"; }), differing([](auto& it) { it.planned_start += 1s; }),
+        differing([](auto& it) { it.started = Time(32s); }), differing([](auto& it) { it.started.reset(); })}) {
+    EXPECT_EQ(*store->find_fault(other), std::optional<FaultRecord>());
+  }
+}
+
+TEST(Store, FindsWhatFailedByItsReasonAndNothingThatWasMissed) {
+  const auto store = *Store::open(":memory:");
+  FaultRecord record = fault("p", 3);
+  record.outcome = Outcome::failed;
+  record.message = "refused";
+  record.id = store->add_fault(record)->id;
+  FaultRecord missed = fault("q", 3);
+  missed.outcome = Outcome::missed;
+  missed.message = "late";
+  ASSERT_TRUE(store->add_missed_fault(missed));
+  EXPECT_EQ(*store->find_fault(record), record);
+  record.message = "another reason";
+  EXPECT_EQ(*store->find_fault(record), std::optional<FaultRecord>());
+  EXPECT_EQ(*store->find_fault(missed), std::optional<FaultRecord>());
 }
 
 TEST(Store, PrunesByAgeButNeverOpenRows) {

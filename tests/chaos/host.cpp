@@ -251,7 +251,7 @@ void Host::cut(const std::shared_ptr<Channel>& channel) {
 
 // Pieces of a stream arrive in order, and may be cut anywhere.
 void Host::output(const std::string& id, const std::string& line) {
-  constexpr std::size_t kept = 5;
+  constexpr std::size_t kept = 1000;
   auto& said = containers_.at(id).log;
   said.push_back(line);
   if (said.size() > kept) said.pop_front();

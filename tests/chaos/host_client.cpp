@@ -209,13 +209,18 @@ docker::Task<> HostClient::remove_container(std::string id, bool) {
   return change(id, [id](Host& host) { return host.remove(id); });
 }
 
-docker::Task<> HostClient::logs(std::string id, bool, std::size_t, std::function<bool(std::string_view)> sink) {
-  return call<void>([host = &host_, id, sink]() -> Result<> {
+docker::Task<> HostClient::logs(std::string id, bool, std::size_t tail, std::function<bool(std::string_view)> sink) {
+  auto read = co_await call<std::string>([host = &host_, id, tail]() -> Result<std::string> {
     const HostContainer* it = host->find(id);
     if (it == nullptr) return fail(ErrorCode::not_found, concat("No such container: ", id));
-    for (const auto& line : it->log) sink(line);
-    return {};
+    std::string text;
+    const std::size_t from = tail == 0 || tail > it->log.size() ? 0 : it->log.size() - tail;
+    for (std::size_t i = from; i < it->log.size(); ++i) text += it->log[i];
+    return text;
   });
+  if (!read) co_return fail(read.error());
+  sink(*read);
+  co_return Result<>();
 }
 
 docker::Task<std::unique_ptr<docker::AttachStream>> HostClient::attach(std::string id) {

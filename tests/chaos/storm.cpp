@@ -1,8 +1,10 @@
 #include "chaos/storm.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/text.hpp"
+#include "program/report_reader.hpp"
 
 namespace entropy::chaos {
 namespace {
@@ -24,6 +26,20 @@ constexpr Duration watch_every = 1700ms;
 // Of one that was only created nobody knows how old it is, where clocks are set.
 constexpr Duration longest_doubt = 30min;
 
+store::FaultRecord record_of(const std::string& endpoint, const program::FaultEnded& report) {
+  store::FaultRecord record;
+  record.policy = report.fault.policy;
+  record.target = report.fault.target;
+  record.endpoint = endpoint;
+  record.failure = report.fault.failure;
+  record.window = report.fault.window;
+  record.planned_start = report.fault.planned_start;
+  record.started = report.fault.started;
+  record.ended = report.ended;
+  record.outcome = report.cut_short ? store::Outcome::cut_short : store::Outcome::completed;
+  return record;
+}
+
 }  // namespace
 
 Storm::Storm(std::uint64_t seed, std::function<void(const std::string&)> tell)
@@ -41,6 +57,7 @@ std::string Storm::run() {
     resume();
     settle("after resuming", convergence);
   }
+  check_all_was_heard_of();
   if (neighbour_ && !neighbour_->is_gone() && broken_.empty()) clean();
   clear_away();
   if (neighbour_ && !neighbour_->is_gone() && broken_.empty()) {
@@ -334,6 +351,48 @@ void Storm::check_history() {
       query.cursor = store::FaultCursor{row.planned_start, row.id};
     }
     if (rows->size() < query.limit) return;
+  }
+}
+
+// The ends that injectors which live have logged. Where the clock is set back, a fault may begin twice at one instant:
+// then the later end counts.
+std::vector<store::FaultRecord> Storm::told_ends() {
+  using Start = std::tuple<std::string, std::string, std::string, std::string, Time, Time>;
+  std::map<Start, store::FaultRecord> told;
+  for (const auto& host : world_.hosts) {
+    for (const auto& id : host->injectors_of(our_id, "running")) {
+      for (const auto& line : host->find(id)->log) {
+        const auto report = program::parse_report(trim(line));
+        const auto* ended = report ? std::get_if<program::FaultEnded>(&*report) : nullptr;
+        if (ended == nullptr) continue;
+        auto record = record_of(host->name(), *ended);
+        auto& latest = told.try_emplace({record.endpoint, record.policy, record.target, record.failure,
+                                         record.planned_start, *record.started},
+                                        record)
+                           .first->second;
+        if (record.ended > latest.ended) latest = std::move(record);
+      }
+    }
+  }
+  const auto records = std::views::values(told);
+  return {records.begin(), records.end()};
+}
+
+// Whether or not anybody listened when they were told.
+void Storm::check_all_was_heard_of() {
+  if (!broken_.empty()) return;
+  const auto told = told_ends();
+  wait(on_the_way);
+  for (const auto& record : told) {
+    const auto row = *service_.store().find_fault(record);
+    const bool right = row && row->ended == record.ended && row->outcome == record.outcome;
+    // What was frozen had ended before it could say so.
+    if (right || (row && row->message == control::frozen_end && row->ended < record.ended)) continue;
+    return broken(concat("of ", record.policy, " ", record.failure, " ", record.window, " on ", record.target, " from ",
+                         to_rfc3339(*record.started), " was told that it ended at ", to_rfc3339(*record.ended),
+                         row ? concat(", and the history says ", to_rfc3339(row->ended.value_or(Time{})), ", ",
+                                      store::to_string(row->outcome), ", ", row->message)
+                             : ", and the history has nothing of it"));
   }
 }
 

@@ -47,6 +47,8 @@ class Storm {
   void check_rows();
   bool is_shown_active(const store::FaultRecord& row);
   void check_history();
+  std::vector<store::FaultRecord> told_ends();
+  void check_all_was_heard_of();
   void broken(const std::string& what);
   void say(const std::string& what);
   Intent intent() const;

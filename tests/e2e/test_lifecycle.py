@@ -224,11 +224,17 @@ def test_whoever_joined_a_network_that_is_gone_is_left_alone(service, container)
 
 
 @pytest.fixture
-def proxied(own_service, tmp_path):
-    """A service with a lease of 6 s, and what stands between it and its engine."""
+def behind_proxy(own_service, tmp_path):
+    """Makes a service with options, and what stands between it and its engine."""
     proxy = StormyProxy(tmp_path, 1)
-    yield own_service("--lease", "6s", endpoint=f"unix://{proxy.path}"), proxy
+    yield lambda *options: (own_service(*options, endpoint=f"unix://{proxy.path}"), proxy)
     proxy.listener.close()
+
+
+@pytest.fixture
+def proxied(behind_proxy):
+    """With a lease of 6 s."""
+    return behind_proxy("--lease", "6s")
 
 
 def test_what_holds_behind_an_engine_that_hangs_is_said_until_the_lease_is_over(proxied, pair):
@@ -262,6 +268,68 @@ def test_a_service_that_could_not_ask_its_engine_does_not_say_that_nothing_is_le
     proxy.change(Weather())
     service.start().wait_active(name)
     service.cli("rm", name)
+
+
+def injector_of(target):
+    """Of all that may be about to go on the engine, the ones of this container."""
+    return docker("ps", "-q", "--filter", "label=entropy.injector", "--filter", f"label=entropy.target={target.id}").split()
+
+
+def logged_ends(injector):
+    """By window, what the injector has logged of faults that ended."""
+    lines = [json.loads(line) for line in docker("logs", injector).splitlines() if line.startswith('{"event":"fault.ended"')]
+    return {line["window"]: {key: line[key] for key in ("window", "started", "ended", "outcome")} for line in lines}
+
+
+def short_windows(service, selector):
+    """A policy with a window each second, of which one is over."""
+    name = service.create("latency", selector, "-o", "delay=100ms", "-f", "1s", "-d", "400ms")
+    wait_until(lambda: "completed" in [row["outcome"] for row in service.faults("--policy", name)], "a window is over",
+               within=30)
+    return name
+
+
+def windows_alone(injector, count):
+    """Waits until the injector, to which nobody listens, has gone through some windows; its ends of these."""
+    before = logged_ends(injector).keys()
+    wait_until(lambda: len(logged_ends(injector).keys() - before) >= count, "it goes on by itself", within=30)
+    return [end for window, end in logged_ends(injector).items() if window not in before]
+
+
+def expect_told(service, name, ends):
+    """Each of these windows is in the history, once and as its injector saw it."""
+    windows = {end["window"] for end in ends}
+
+    def told():
+        rows = [row for row in service.faults("--policy", name) if row["window"] in windows]
+        return sorted(({key: row[key] for key in ends[0]} for row in rows), key=lambda row: row["window"])
+
+    wait_until(lambda: told() == sorted(ends, key=lambda end: end["window"]), f"the history tells of {ends}", within=60)
+
+
+def test_windows_while_the_service_is_away_are_in_the_history_as_they_were(own_service, pair):
+    target, _, selector = pair
+    service = own_service("--lease", "60s")
+    name = short_windows(service, selector)
+    before = injector_of(target)
+    service.stop(signal.SIGKILL)
+    ends = windows_alone(before[0], count=5)
+    service.start()
+    expect_told(service, name, ends)
+    assert injector_of(target) == before
+
+
+def test_windows_behind_an_engine_that_is_away_are_in_the_history_as_they_were(behind_proxy, pair):
+    target, _, selector = pair
+    service, proxy = behind_proxy("--lease", "60s")
+    name = short_windows(service, selector)
+    before = injector_of(target)
+    proxy.change(Weather(away=True))
+    service.wait_phase(name, "degraded", within=30)
+    ends = windows_alone(before[0], count=3)
+    proxy.change(Weather())
+    expect_told(service, name, ends)
+    assert injector_of(target) == before
 
 
 def test_without_a_network_nothing_is_active(service, container):

@@ -124,6 +124,17 @@ class FakeEngine final : public docker::Engine {
     broken = std::move(why);
     events_end_.notify();
   }
+  // The way to the engine breaks: whoever reads from containers hears nothing any more, and they go on.
+  void cut_streams() {
+    ++cuts_;
+    for (auto& [id, it] : containers) {
+      if (it.readable) it.readable->notify();
+    }
+  }
+  // What an injector says whether or not anybody listens.
+  void say(const std::string& id, const program::Report& report) {
+    containers.at(id).log += program::to_json_line(report) + "\n";
+  }
   std::vector<std::string> injector_ids() const {
     std::vector<std::string> ids;
     for (const auto& [id, it] : containers) {
@@ -143,6 +154,7 @@ class FakeEngine final : public docker::Engine {
   std::set<std::string> images = {"custom:1"};
   std::map<std::string, docker::ImageDetails> image_details;
   std::map<std::string, Error> refuse;  // operation -> its answer
+  std::map<std::string, int> asked;     // operation -> how often
   Duration creating_takes{0};
   Duration inspecting_takes{0};
   int creations = 0;                     // begun
@@ -248,13 +260,16 @@ class FakeEngine final : public docker::Engine {
     destroy(id);
     co_return Result<>();
   }
-  docker::Task<> logs(std::string id, bool follow, std::size_t, std::function<bool(std::string_view)> sink) override {
+  docker::Task<> logs(std::string id, bool follow, std::size_t tail,
+                      std::function<bool(std::string_view)> sink) override {
+    const auto checked = check("logs");
+    if (!checked) co_return checked;
     if (!containers.contains(id)) co_return not_found(id);
     const std::string& state = containers.at(id).container.state;
     if (state == "removing" || state == "dead") {
       co_return fail(ErrorCode::conflict, "can not get logs from container which is dead or marked for removal");
     }
-    sink(containers.at(id).log);
+    sink(last_lines(containers.at(id).log, tail));
     const auto runs = [&] { return containers.contains(id) && containers.at(id).container.state == "running"; };
     while (follow && runs()) {
       asio::steady_timer timer(executor_, std::chrono::milliseconds(5));
@@ -316,9 +331,10 @@ class FakeEngine final : public docker::Engine {
       it.readable = std::make_shared<control::Signal>(engine_.timing_);
       it.attached = true;
       readable_ = it.readable;
+      cuts_ = engine.cuts_;
     }
     docker::Task<Output> read() override {
-      while (!closed_) {
+      while (!closed_ && cuts_ == engine_.cuts_) {
         const auto found = engine_.containers.find(id_);
         if (found == engine_.containers.end()) break;
         if (!found->second.output.empty()) {
@@ -345,9 +361,18 @@ class FakeEngine final : public docker::Engine {
     FakeEngine& engine_;
     std::string id_;
     std::shared_ptr<control::Signal> readable_;
+    int cuts_ = 0;
     bool closed_ = false;
   };
 
+  // 0: all.
+  static std::string last_lines(const std::string& log, std::size_t tail) {
+    std::size_t begin = log.size();
+    for (std::size_t lines = 0; begin > 0 && (tail == 0 || lines < tail || log[begin - 1] != '\n'); --begin) {
+      if (log[begin - 1] == '\n') ++lines;
+    }
+    return log.substr(begin);
+  }
   std::unexpected<Error> not_found(const std::string& id) const {
     return fail(ErrorCode::not_found, concat("no such container: ", id));
   }
@@ -363,6 +388,7 @@ class FakeEngine final : public docker::Engine {
     return {};
   }
   Result<> check(const std::string& operation) {
+    ++asked[operation];
     if (!broken.empty()) return fail(ErrorCode::unavailable, broken);
     if (const auto found = refuse.find(operation); found != refuse.end()) return fail(found->second);
     return {};
@@ -451,6 +477,7 @@ class FakeEngine final : public docker::Engine {
     std::string line = program::to_json_line(state);
     const bool is_known = std::exchange(it.last_state, line) == line;
     it.output.push_back((is_lease && is_known ? program::to_json_line(program::Alive{}) : line) + "\n");
+    it.log = last_lines(it.log + it.output.back(), 1000);
     if (it.readable) it.readable->notify();
   }
 
@@ -459,6 +486,7 @@ class FakeEngine final : public docker::Engine {
   control::Signal events_end_;
   std::function<void(docker::Event)> on_event_;
   int next_id_ = 0;
+  int cuts_ = 0;  // of streams
   bool image_loaded_ = false;
 };
 
