@@ -98,6 +98,7 @@ class ContainerActs {
   bool is_in_place(const Act& act) const;
   bool is_in_doubt(const Act& act) const { return context_.timing.elapsed() < act.in_doubt_until; }
   bool is_kept_in_doubt(const Act& act) const;
+  bool is_back(const Act& act) const;
   bool may_be_back(const Act& act) const;
 
   // container_acts.cpp
