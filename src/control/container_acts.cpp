@@ -155,12 +155,16 @@ bool ContainerActs::may_be_back(const Act& act) const {
   return where->may_have_changed(act.record.container) || is_back(act);
 }
 
-void ContainerActs::look_at_doubtful(std::string_view policy) {
+bool ContainerActs::look_at_doubtful(std::string_view policy) {
+  bool any = false;
   for (const auto& [id, act] : acts_) {
     Endpoint* where = endpoint(act.record.endpoint);
     const bool meant = policy.empty() || act.record.policy == policy;
-    if (meant && where != nullptr && is_in_doubt(act)) where->look_at(act.record.container);
+    if (!meant || where == nullptr || !is_kept_in_doubt(act)) continue;
+    where->look_at(act.record.container);
+    any = true;
   }
+  return any;
 }
 
 void ContainerActs::look(const std::vector<policy::Record>& policies) {

@@ -54,8 +54,9 @@ class ContainerActs {
     bool out_of_reach = false;
   };
   std::optional<Left> left(std::string_view policy) const;
-  // What an engine may do late it may have done, and no event told of it: until it was looked at, it is `left`.
-  void look_at_doubtful(std::string_view policy);
+  // What an engine may do late it may have done, and no event told of it: until it was looked at, it is `left`. Whether
+  // there is any.
+  bool look_at_doubtful(std::string_view policy);
   // How many hold now.
   std::size_t active() const;
   // Whether the window passed by because the last replica of a service has to stay.
