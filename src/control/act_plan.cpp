@@ -161,7 +161,7 @@ ActPlan plan_acts(const std::vector<DueAct>& due, const Desired& desired, const 
   }
   for (const auto& act : observed.acts) {
     if (act.record.id == 0 || observed.lost.contains(act.record.endpoint)) continue;
-    const bool goes_on = wanted.contains(&act) || is_done_for_now(act, desired, now);
+    const bool goes_on = !act.back && (wanted.contains(&act) || is_done_for_now(act, desired, now));
     auto& steps = plan.steps[{act.record.endpoint, act.record.container}];
     if (!goes_on) {
       steps.push_back(EndAct{act.record.id});

@@ -37,6 +37,7 @@ struct ObservedAct {
   failure::ContainerFailure failure;
   bool holds = false;   // it was read back as done, and is not over
   bool undone = false;  // by the service, and kept in doubt: where it is due, it is begun anew
+  bool back = false;    // it was over, and an engine has done it late
 };
 
 // Why an act could not be done, and when it is tried again; by policy and container id.

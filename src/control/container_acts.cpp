@@ -78,7 +78,8 @@ Result<> ContainerActs::recall() {
 }
 
 void ContainerActs::observe(Observed& observed) const {
-  for (const auto& [id, act] : acts_) observed.acts.push_back({act.record, act.failure, holds(act), act.undone});
+  for (const auto& [id, act] : acts_)
+    observed.acts.push_back({act.record, act.failure, holds(act), act.undone, is_back(act)});
   for (const auto& due : beginning_) observed.acts.push_back({record_of(due), due.failure});
   observed.act_troubles = troubles_;
 }
@@ -137,27 +138,33 @@ bool ContainerActs::is_in_place(const Act& act) const {
   return container->details() && in_place(container->details()->limits, asked_of(act));
 }
 
-// It was undone; but should the engine do late what it was asked for, it is undone once more.
+// It is over; but should the engine do late what it was asked for, it is undone once more.
 bool ContainerActs::is_kept_in_doubt(const Act& act) const {
   const bool over = act.record.state == ActState::over && !failure::is_instant(act.failure);
-  if (!over || !is_in_doubt(act)) return false;
-  const auto* container = find(act.record);
-  return container != nullptr && (!is_in_place(act) || !sharing(act).empty());
+  return over && is_in_doubt(act) && find(act.record) != nullptr;
 }
 
-// Of what was undone: that the engine has done it late, as far as is known.
+// It was seen that the engine has done it late.
+bool ContainerActs::is_back(const Act& act) const {
+  return is_kept_in_doubt(act) && is_in_place(act) && sharing(act).empty();
+}
+
 bool ContainerActs::may_be_back(const Act& act) const {
   const Endpoint* where = endpoint(act.record.endpoint);
-  if (where == nullptr || !is_in_doubt(act)) return false;
-  return where->may_have_changed(act.record.container) || (find(act.record) != nullptr && !is_kept_in_doubt(act));
+  if (where == nullptr || !is_kept_in_doubt(act)) return false;
+  return where->may_have_changed(act.record.container) || is_back(act);
 }
 
-void ContainerActs::look_at_doubtful(std::string_view policy) {
+bool ContainerActs::look_at_doubtful(std::string_view policy) {
+  bool any = false;
   for (const auto& [id, act] : acts_) {
     Endpoint* where = endpoint(act.record.endpoint);
     const bool meant = policy.empty() || act.record.policy == policy;
-    if (meant && where != nullptr && is_in_doubt(act)) where->look_at(act.record.container);
+    if (!meant || where == nullptr || !is_kept_in_doubt(act)) continue;
+    where->look_at(act.record.container);
+    any = true;
   }
+  return any;
 }
 
 void ContainerActs::look(const std::vector<policy::Record>& policies) {
@@ -387,7 +394,8 @@ void ContainerActs::start(const ActPlan& plan) {
       std::string policy = begin != nullptr ? begin->due.fault.policy : "";
       if (const auto* resume = std::get_if<ResumeAct>(&step)) policy = find(resume->id)->record.policy;
       if (const auto* end = std::get_if<EndAct>(&step)) {
-        if (is_kept_in_doubt(*find(end->id))) continue;
+        const Act& over = *find(end->id);
+        if (is_kept_in_doubt(over) && !is_back(over)) continue;
         policy = find(end->id)->record.policy;
       }
       const auto trouble = troubles_.find({policy, place.second});

@@ -54,8 +54,9 @@ class ContainerActs {
     bool out_of_reach = false;
   };
   std::optional<Left> left(std::string_view policy) const;
-  // What an engine may do late it may have done, and no event told of it: until it was looked at, it is `left`.
-  void look_at_doubtful(std::string_view policy);
+  // What an engine may do late it may have done, and no event told of it: until it was looked at, it is `left`. Whether
+  // there is any.
+  bool look_at_doubtful(std::string_view policy);
   // How many hold now.
   std::size_t active() const;
   // Whether the window passed by because the last replica of a service has to stay.
@@ -98,6 +99,7 @@ class ContainerActs {
   bool is_in_place(const Act& act) const;
   bool is_in_doubt(const Act& act) const { return context_.timing.elapsed() < act.in_doubt_until; }
   bool is_kept_in_doubt(const Act& act) const;
+  bool is_back(const Act& act) const;
   bool may_be_back(const Act& act) const;
 
   // container_acts.cpp

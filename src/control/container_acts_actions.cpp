@@ -285,8 +285,9 @@ asio::awaitable<void> ContainerActs::end(std::uint64_t id) {
       container != nullptr && !container->container().health.empty() &&
       (container->container().health != "healthy" || std::holds_alternative<failure::Stop>(act->failure));
   if (is_in_doubt(*act) && container != nullptr) {
+    // What somebody else had undone before it came late is not due again.
+    act->undone = act->undone || act->record.state != ActState::over;
     act->record.state = ActState::over;
-    act->undone = true;
     save(*act);
   } else {
     drop(id);

@@ -155,6 +155,18 @@ TEST_F(ContainerActsTest, AStopWithoutAnAnswerMayBeDoneAgainLate) {
   until([&] { return state(db) == "running"; });
 }
 
+TEST_F(ContainerActsTest, WhatComesLateAfterSomebodyHasUndoneItIsUndone) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  engine_->unanswered = {"pause"};
+  begin("p", R"("pause")");
+  until([&] { return phase("p") == Phase::active; });
+  engine_->pause(db, false);
+  until([&] { return phase("p") == Phase::armed; });
+  engine_->pause(db, true);
+  until([&] { return state(db) == "running"; });
+  EXPECT_EQ(count(concat("pause ", db)), 1) << "what somebody has undone is not done again";
+}
+
 TEST_F(ContainerActsTest, AStartFromBeforeTheActIsNotTakenForTheWayBack) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   begin("p", R"("stop")");

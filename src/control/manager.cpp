@@ -1,6 +1,7 @@
 #include "control/manager.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
@@ -304,11 +305,10 @@ Task<> Manager::wait_clean(std::string policy) {
   bool had_to_wait = false;  // there was something to roll back
   bool looked = false;       // at what an engine may have done late
   while (true) {
-    if (!looked && !reconciler_.not_clean(policy)) {
-      looked = true;
-      reconciler_.acts().look_at_doubtful(policy);
+    auto left = reconciler_.not_clean(policy);
+    if (!left && !std::exchange(looked, true) && reconciler_.acts().look_at_doubtful(policy)) {
+      left = reconciler_.not_clean(policy);
     }
-    const auto left = reconciler_.not_clean(policy);
     const auto now = timing_.elapsed();
     if (!left && had_to_wait) metrics_.rolled_back(now - began);
     if (!left) co_return Result<>();

@@ -151,6 +151,21 @@ TEST_F(ManagerTest, AnotherServicesInjectorBesideATargetIsSaidThoughItsNameTells
   until([&] { return phase("cut") == Phase::active; });
 }
 
+TEST_F(ManagerTest, AnotherServicesInjectorThatIsAboutToStartIsBesideATarget) {
+  const auto web = engine_->run_container("web", {{"service", "web"}});
+  const auto other = engine_->run_container(
+      "entropy-old-name", {{"entropy.injector", "true"}, {"entropy.manager", "m2"}, {"entropy.target", web}});
+  engine_->containers.at(other).container.state = "created";
+  engine_->repeat_event("create", other);
+  while (io_.poll() > 0) {
+  }
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return phase("cut") == Phase::degraded; });
+  EXPECT_EQ(engine_->injector_ids().size(), 1U);
+  engine_->destroy(other);
+  until([&] { return phase("cut") == Phase::active; });
+}
+
 TEST_F(ManagerTest, TakenNamesAndOldRevisionsAreRefused) {
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   EXPECT_EQ(manager_->create_policy(partition("cut", "service=web")).error().code, ErrorCode::conflict);
