@@ -144,6 +144,32 @@ TEST_F(CatchingUp, ALogThatCannotBeReadAtOnceIsReadLater) {
   expect_as_told(report);
 }
 
+TEST_F(CatchingUp, NoWindowIsMissedBeforeItsInjectorIsHeardOut) {
+  hold(R"("frequency": "300ms", "duration": "100ms")");
+  const std::string injector = engine_->injector_ids().at(0);
+  until([&] { return !rows(Outcome::missed).empty(); });
+  engine_->refuse["logs"] = {ErrorCode::unavailable, "the connection was cut", {}};
+  engine_->cut_streams();
+  until([&] { return engine_->asked["logs"] > 0; });
+  const auto before = rows(Outcome::missed);
+  const Time end = clock_.now() + 2s;
+  until([&] { return clock_.now() > end; });
+  EXPECT_EQ(rows(Outcome::missed), before);
+  std::vector<program::FaultEnded> reports;
+  for (auto row = before.front(); reports.size() < 3;) {
+    ++row.window;
+    row.planned_start += 300ms;
+    *row.planned_end += 300ms;
+    engine_->say(injector, reports.emplace_back(ended(row)));
+  }
+  engine_->refuse.clear();
+  until([&] { return row_of(reports.back().fault.window).has_value(); });
+  for (const auto& report : reports) {
+    expect_as_told(report);
+    EXPECT_EQ(told("fault.missed", report.fault.window), 0);
+  }
+}
+
 TEST_F(CatchingUp, ALogThatCannotBeReadChangesNothing) {
   hold(R"("frequency": "1m", "duration": "40s")");
   const auto before = engine_->injector_ids();
