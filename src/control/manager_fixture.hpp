@@ -45,7 +45,7 @@ class ManagerTest : public testing::Test {
   }
 
   template <class Condition>
-  void until(Condition condition, Duration within = 5s) {
+  void until(Condition condition, Duration within = 20s) {
     const auto deadline = std::chrono::steady_clock::now() + within;
     while (!condition() && std::chrono::steady_clock::now() < deadline) io_.run_one_for(10ms);
     EXPECT_TRUE(condition());
@@ -57,7 +57,7 @@ class ManagerTest : public testing::Test {
       EXPECT_FALSE(error);
       result = std::move(value);
     });
-    until([&] { return result.has_value(); }, 12s);
+    until([&] { return result.has_value(); });
     return result.value_or(fail(ErrorCode::internal, "no answer"));
   }
   Phase phase(std::string_view name) { return manager_->policy(name)->status.phase; }

@@ -84,7 +84,7 @@ TEST_F(TruthfulManager, WhatNobodyHearsOfEndsWithItsLease) {
   until([&] { return active("cut") == 1; });
   engine_->inspecting_takes = 1min;
   engine_->injectors_answer = false;
-  until([&] { return manager_->faults({})->front().outcome == Outcome::cut_short; }, 8s);
+  until([&] { return manager_->faults({})->front().outcome == Outcome::cut_short; });
   EXPECT_EQ(active("cut"), 0U);
 }
 
