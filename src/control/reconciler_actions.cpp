@@ -107,10 +107,10 @@ docker::Task<> Reconciler::ensure_image(Endpoint& where) {
 }
 
 docker::Task<std::string> Reconciler::create_container(Endpoint& where, CreateInjector action) {
+  co_await hear_predecessors(where, action.target_id);
   // Names tell it as well, unless the target was renamed meanwhile.
   const auto alone = check_nobody_is_beside(where, action.target_id, options_.manager_id);
   if (!alone) co_return fail(alone.error());
-  co_await hear_predecessors(where, action.target_id);
   auto spec = injector_spec(action, options_.manager_id, options_.image.reference);
   auto id = co_await create_under_own_name(where, std::move(spec), options_.manager_id);
   // The image may have been pruned since.

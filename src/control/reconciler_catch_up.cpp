@@ -21,6 +21,12 @@ constexpr Duration longest_wait = 10s;  // of windows for what was said of them
 
 bool may_be_read_later(const Error& error) { return docker::is_in_doubt(error) || error.code == ErrorCode::internal; }
 
+// Its window may have got another end meanwhile.
+bool is_same(const program::Fault& a, const program::Fault& b) {
+  return std::tie(a.policy, a.target, a.failure, a.window, a.started) ==
+         std::tie(b.policy, b.target, b.failure, b.window, b.started);
+}
+
 }  // namespace
 
 // Once it is attached to, so that nothing is said in between; beside everything else, which does not wait for it. Where
@@ -87,7 +93,7 @@ void Reconciler::hear_late(const Journal::Source& source, std::string_view log, 
     if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_once(source, *failed);
     if (const auto* started = std::get_if<program::FaultStarted>(&report)) begun.push_back(started->fault);
     if (const auto* ended = std::get_if<program::FaultEnded>(&report)) {
-      std::erase_if(begun, [&](const auto& fault) { return fault.started == ended->fault.started; });
+      std::erase_if(begun, [&](const auto& fault) { return is_same(fault, ended->fault); });
       journal_.ended(source, *ended);
     }
   }
