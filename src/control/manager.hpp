@@ -91,6 +91,8 @@ class Manager final : public Service {
   // Durable first, then in memory, then the loop is woken.
   Result<> save(policy::Record record, std::string event_type, const Caller& by);
   Task<> wait_clean(std::string policy);
+  // Until every engine was asked for what it has, or the time for that is over: right after a start nothing is known.
+  boost::asio::awaitable<void> wait_asked();
   boost::asio::awaitable<void> finish_removal(std::string name, Caller by);
   Task<> remove_stopped(std::string name, Caller by);
   PolicyView view(const policy::Record& record, const Index& index, const Plan& plan) const;

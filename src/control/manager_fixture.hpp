@@ -25,6 +25,11 @@ class ManagerTest : public testing::Test {
   ~ManagerTest() override { stop_service(); }
 
   void start_service() {
+    begin_service();
+    until([&] { return manager_->endpoints().front().up; });
+  }
+  // Nothing is known of its engine yet.
+  void begin_service() {
     auto fake = std::make_unique<fakes::FakeEngine>(io_.get_executor());
     fake->containers = kept_;
     engine_ = fake.get();
@@ -33,7 +38,6 @@ class ManagerTest : public testing::Test {
     manager_ = *Manager::make(timing_, *store_, clock_, options);
     manager_->add_endpoint("fake", std::move(fake));
     spawn(io_.get_executor(), "the manager", manager_->run());
-    until([&] { return manager_->endpoints().front().up; });
   }
   // Like kill -9: no rollback; what the engine holds stays.
   void stop_service() {

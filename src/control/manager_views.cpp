@@ -214,7 +214,17 @@ std::vector<EndpointView> Manager::endpoints() const {
   return views;
 }
 
+boost::asio::awaitable<void> Manager::wait_asked() {
+  constexpr Duration longest = std::chrono::seconds(5);
+  const auto deadline = timing_.elapsed() + longest;
+  const auto is_asked = [](const auto& endpoint) { return endpoint->asked(); };
+  while (!std::ranges::all_of(reconciler_.endpoints(), is_asked) && timing_.elapsed() < deadline) {
+    co_await reconciler_.changed().wait_next(deadline - timing_.elapsed());
+  }
+}
+
 Task<std::vector<EndpointView>> Manager::examine_endpoints() {
+  co_await wait_asked();
   auto views = endpoints();
   for (auto& view : views) {
     if (!view.up) continue;
@@ -236,6 +246,7 @@ Task<std::vector<EndpointView>> Manager::examine_endpoints() {
 }
 
 Task<std::vector<CleanedView>> Manager::clean_endpoints(Caller by) {
+  co_await wait_asked();
   std::vector<CleanedView> views;
   for (const auto& endpoint : reconciler_.endpoints()) {
     if (endpoint->lost()) continue;

@@ -81,5 +81,22 @@ TEST_F(OrphansOnAnEngine, AreToldFromThoseThatSomebodyServesAndRemovedAlone) {
   EXPECT_EQ(metric("entropy_orphans_removed_total"), 1);
 }
 
+TEST_F(OrphansOnAnEngine, AreFoundRightAfterAStart) {
+  const auto left = foreign("entropy-left", false);
+  const auto restart = [&] {
+    stop_service();
+    begin_service();
+  };
+  restart();
+  const auto examined = wait_for(manager_->examine_endpoints());
+  ASSERT_TRUE(examined) << examined.error().message;
+  EXPECT_TRUE(examined->front().up) << examined->front().message;
+  ASSERT_EQ(examined->front().others.size(), 1U);
+  restart();
+  const auto cleaned = wait_for(manager_->clean_endpoints());
+  ASSERT_TRUE(cleaned);
+  EXPECT_FALSE(engine_->containers.contains(left));
+}
+
 }  // namespace
 }  // namespace entropy::control

@@ -110,7 +110,8 @@ void Reconciler::notice_lapse() {
 
 // Its last word may be a fault that began: the state after it was cut off.
 bool Reconciler::may_lapse(const std::string& id, const Runtime& runtime) const {
-  return (!runtime.link || runtime.asked_about) && journal_.is_open(id);
+  if (runtime.link && !runtime.asked_about) return false;
+  return journal_.is_open(id) || (runtime.state && !runtime.state->active.empty());
 }
 
 Duration Reconciler::lapse_of(const Runtime& runtime) const {

@@ -354,8 +354,7 @@ void Storm::check_history() {
   }
 }
 
-// The ends that injectors which live have logged. Where the clock is set back, a fault may begin twice at one instant:
-// then the later end counts.
+// The ends that injectors which live have logged; the later one of a fault that began twice at one instant.
 std::vector<store::FaultRecord> Storm::told_ends() {
   using Start = std::tuple<std::string, std::string, std::string, std::string, Time, Time>;
   std::map<Start, store::FaultRecord> told;
@@ -378,6 +377,15 @@ std::vector<store::FaultRecord> Storm::told_ends() {
   return {records.begin(), records.end()};
 }
 
+// Where clocks are set, a fault may begin twice at one instant, which in virtual time is a window's own: the later end
+// counts, of whichever injector. What was frozen had ended before it could say so.
+bool Storm::is_of_the_same_end(const store::FaultRecord& row, const store::FaultRecord& told) const {
+  if (row.ended == told.ended && row.outcome == told.outcome) return true;
+  if (row.message == control::frozen_end) return row.ended < told.ended;
+  const bool was_told = row.message.empty() || row.message == control::idle_end;
+  return clocks_were_set_ && was_told && row.ended > told.ended;
+}
+
 // Whether or not anybody listened when they were told.
 void Storm::check_all_was_heard_of() {
   if (!broken_.empty()) return;
@@ -385,9 +393,7 @@ void Storm::check_all_was_heard_of() {
   wait(on_the_way);
   for (const auto& record : told) {
     const auto row = *service_.store().find_fault(record);
-    const bool right = row && row->ended == record.ended && row->outcome == record.outcome;
-    // What was frozen had ended before it could say so.
-    if (right || (row && row->message == control::frozen_end && row->ended < record.ended)) continue;
+    if (row && is_of_the_same_end(*row, record)) continue;
     return broken(concat("of ", record.policy, " ", record.failure, " ", record.window, " on ", record.target, " from ",
                          to_rfc3339(*record.started), " was told that it ended at ", to_rfc3339(*record.ended),
                          row ? concat(", and the history says ", to_rfc3339(row->ended.value_or(Time{})), ", ",

@@ -48,6 +48,7 @@ class Storm {
   bool is_shown_active(const store::FaultRecord& row);
   void check_history();
   std::vector<store::FaultRecord> told_ends();
+  bool is_of_the_same_end(const store::FaultRecord& row, const store::FaultRecord& told) const;
   void check_all_was_heard_of();
   void broken(const std::string& what);
   void say(const std::string& what);
@@ -96,6 +97,7 @@ class Storm {
   Duration began_{0};                              // the latest life of the manager
   std::map<std::string, Duration> unknown_until_;  // endpoints that the manager could not ask
   Duration next_watch_{0};
+  bool clocks_were_set_ = false;
   Duration lull_until_{0};  // until then engines may have been out of reach
   int names_ = 0;
   std::string broken_;

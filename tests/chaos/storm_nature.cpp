@@ -164,6 +164,7 @@ void Storm::act_on_engine(Host& host) {
 
 // Of the manager's machine, which most engines are on, or of another one.
 void Storm::set_clocks() {
+  clocks_were_set_ = true;
   const Duration longest = world_.dice.one_of(std::vector<Duration>{900ms, 10s, 5min});
   const Duration by = world_.dice.between(1ms, longest) * (world_.dice.chance(0.5) ? 1 : -1);
   const std::string text = concat(by < 0ms ? "-" : "", to_string(std::chrono::abs(by)));
