@@ -70,7 +70,7 @@ Result<StandaloneService> StandaloneService::start(const Context& context, const
   if (!up) return fail(up.error());
   // What runs that were killed along with their services have left would be in the way. If it stays, its target's
   // degradation says so.
-  (void)made.client_->call("POST", "/v1/endpoints:clean");
+  [[maybe_unused]] const auto cleaned = made.client_->call("POST", "/v1/endpoints:clean");
   return made;
 }
 

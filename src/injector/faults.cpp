@@ -64,6 +64,7 @@ program::Measured Faults::Active::measured() const {
 
 std::vector<program::Progress> Faults::progress() const {
   std::vector<program::Progress> faults;
+  faults.reserve(active_.size());
   for (const auto& each : active_) {
     faults.push_back({report_of(each.due, each.started), each.measured()});
   }
@@ -106,6 +107,7 @@ std::string Faults::lacking(const Due& fault) const {
   };
   if (asked.empty() || std::ranges::any_of(asked, is_there)) return {};
   std::vector<std::string> names;
+  names.reserve(asked.size());
   for (const auto& each : asked) names.push_back(each.name);
   return concat("it is for ", join(names, ", "), ", and the target has ",
                 interfaces_.empty() ? "no interface that is up, but for lo" : join(interfaces_, ", "),
@@ -114,6 +116,7 @@ std::string Faults::lacking(const Due& fault) const {
 
 std::vector<program::FaultFailed> Faults::failed() const {
   std::vector<program::FaultFailed> faults;
+  faults.reserve(failed_.size());
   for (const auto& each : failed_) faults.push_back({report_of(each.due, Time{}), each.reason});
   return faults;
 }

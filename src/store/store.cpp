@@ -91,7 +91,7 @@ Result<std::string> Store::manager_id(std::string_view candidate) {
 
 std::string Store::trouble() {
   if (!database_->trouble().empty()) {
-    (void)database_->run<void>("writing", [](SQLite::Database& db) {
+    [[maybe_unused]] const auto tried = database_->run<void>("writing", [](SQLite::Database& db) {
       db.exec("INSERT OR REPLACE INTO setting (key, value) VALUES ('tried', CURRENT_TIMESTAMP)");
     });
   }
