@@ -16,6 +16,12 @@ class ContainerActsTest : public ManagerTest {
     const auto made = manager_->create_policy(acting(name, failure, more));
     ASSERT_TRUE(made) << made.error().message;
   }
+  void limit_without_an_answer() {
+    engine_->unanswered = {"update"};
+    begin("p", R"({"pids": {"limit": 9}})");
+    until([&] { return phase("p") == Phase::active; });
+    engine_->unanswered.clear();
+  }
   std::string state(const std::string& id) { return engine_->containers.at(id).container.state; }
   FaultRecord last() { return manager_->faults({})->front(); }
   std::ptrdiff_t count(const std::string& act) { return std::ranges::count(engine_->acts, act); }
@@ -105,10 +111,7 @@ TEST_F(ContainerActsTest, WhatWasUndoneAndNotSeenToBeIsDoneAgainByTheNextService
 TEST_F(ContainerActsTest, AHaltLooksAtWhatMayHaveBeenDoneLate) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   auto& pids = engine_->containers.at(db).more.limits.pids;
-  engine_->unanswered = {"update"};
-  begin("p", R"({"pids": {"limit": 9}})");
-  until([&] { return phase("p") == Phase::active; });
-  engine_->unanswered.clear();
+  limit_without_an_answer();
   ASSERT_TRUE(wait_for(manager_->halt("enough")));
   EXPECT_EQ(pids, -1);
   pids = 9;  // and no event tells
@@ -133,10 +136,7 @@ TEST_F(ContainerActsTest, AHaltLooksAtWhatMayHaveBeenDoneLate) {
 TEST_F(ContainerActsTest, ALimitThatIsSetLateIsNobodyElses) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
   auto& pids = engine_->containers.at(db).more.limits.pids;
-  engine_->unanswered = {"update"};
-  begin("p", R"({"pids": {"limit": 9}})");
-  until([&] { return phase("p") == Phase::active; });
-  engine_->unanswered.clear();
+  limit_without_an_answer();
   begin("q", R"({"pids": {"limit": 20}})");
   until([&] { return phase("q") == Phase::active; });
   ASSERT_TRUE(wait_for(manager_->remove_policy("p", true, std::nullopt)));

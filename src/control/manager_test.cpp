@@ -105,6 +105,9 @@ TEST_F(ManagerTest, HaltIsVerifiedAndRefusesStarts) {
 }
 
 TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
+  stop_service();
+  options.lease = 2min;  // no renewal comes in between, which it would answer
+  start_service();
   engine_->injectors_answer = false;
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));

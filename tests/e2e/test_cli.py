@@ -191,26 +191,28 @@ def test_a_killed_run_leaves_nothing_beyond_its_lease(service, env, container, t
     wait_until(lambda: target.kernel_state() == [], "the kernel is clean", within=2)
 
 
-def test_a_killed_standalone_run_takes_its_service_along(container, tmp_path):
-    target = container({"test": "killed-alone"})
+@pytest.fixture
+def standalone(container, tmp_path):
+    """A run with a service of its own whose fault holds on a container, and which goes on."""
+    target = container({"test": "standalone"})
     chaos = tmp_path / "chaos.yaml"
-    chaos.write_text(slow("killed-alone"))
+    chaos.write_text(slow("standalone"))
     it = subprocess.Popen([ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "sleep", "30"], stderr=subprocess.DEVNULL,
                           env=dict(os.environ, TMPDIR=str(tmp_path)))
     wait_until(target.kernel_state, "the fault holds")
+    return it, target, chaos
+
+
+def test_a_killed_standalone_run_takes_its_service_along(standalone, tmp_path):
+    it, target, _ = standalone
     it.kill()
     it.wait()
     wait_until(lambda: target.kernel_state() == [] and injector_containers() == [], "everything is gone", within=15)
     wait_until(lambda: list(tmp_path.glob("entropy-run-*")) == [], "its folder, too")
 
 
-def test_what_a_run_left_that_died_with_its_service_is_no_hindrance(container, tmp_path):
-    target = container({"test": "both-killed"})
-    chaos = tmp_path / "chaos.yaml"
-    chaos.write_text(slow("both-killed"))
-    it = subprocess.Popen([ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "sleep", "30"], stderr=subprocess.DEVNULL,
-                          env=dict(os.environ, TMPDIR=str(tmp_path)))
-    wait_until(target.kernel_state, "the fault holds")
+def test_what_a_run_left_that_died_with_its_service_is_no_hindrance(standalone):
+    it, target, chaos = standalone
     children = pathlib.Path(f"/proc/{it.pid}/task/{it.pid}/children").read_text().split()
     for pid in children:  # the service and the command, before anybody can tell them to end
         os.kill(int(pid), signal.SIGKILL)

@@ -125,7 +125,12 @@ def test_rm_of_what_is_not_there(service):
 
 def test_match_says_why_not(service, container):
     chosen, other = container({"test": "match"}), container({"test": "other"})
-    lines = service.cli("match", "test=match").stdout
+
+    def lines_of_both():
+        lines = service.cli("match", "test=match").stdout
+        return lines if other.name in lines else None
+
+    lines = wait_until(lines_of_both, "the engine has told of both")
     assert chosen.name in lines
     assert re.search(rf"{other.name}.*test=match does not hold", lines)
 

@@ -364,7 +364,8 @@ def test_a_second_network_gets_the_fault_too(service, container):
 
 def test_protected_and_host_containers_are_never_touched(service, container):
     container({"test": "never", "entropy.protect": "true"})
-    container({"test": "never"}, options=["--network", "host"])
+    last = container({"test": "never"}, options=["--network", "host"])
+    wait_until(lambda: last.name in service.cli("match", "test=never").stdout, "the engine has told of both")
     name = service.create("partition", "test=never")
     status = service.policy(name)["status"]
     assert status["phase"] == "waiting"
