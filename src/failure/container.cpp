@@ -66,6 +66,7 @@ Result<SignalName> Value<SignalName>::read(std::string_view text) {
     return fail(ErrorCode::invalid, concat("SIG", name, " would leave it stopped for ever: use the failure pause"));
   }
   std::vector<std::string> names;
+  names.reserve(std::size(signals));
   for (const auto& known : signals) names.push_back(concat("SIG", known.name));
   return fail(ErrorCode::invalid,
               concat(quoted(text.substr(0, 40)), " is no signal", did_you_mean(concat("SIG", name), names)));

@@ -107,6 +107,7 @@ struct Slot<std::vector<T>> {
   }
   static std::vector<std::string> print(const std::vector<T>& values) {
     std::vector<std::string> texts;
+    texts.reserve(values.size());
     for (const auto& value : values) texts.push_back(Value<T>::print(value));
     return texts;
   }

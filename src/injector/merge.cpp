@@ -105,6 +105,7 @@ constexpr std::string_view between_parts = " + ";
 
 std::string name_of(const std::vector<const Part*>& parts) {
   std::vector<std::string> names;
+  names.reserve(parts.size());
   for (const auto* part : parts) names.push_back(injector::name_of(*part));
   return join(names, between_parts);
 }
@@ -161,6 +162,7 @@ std::string explain_class(const Merged& merged, bool egress, const std::string& 
       concat(match.interfaces.empty() ? interfaces : join(match.interfaces, ","), egress ? " egress" : " ingress");
   if (const std::string whom = to_string(match, egress); !whom.empty()) append(line, concat(" ", whom));
   std::vector<std::string> causes;
+  causes.reserve(merged.parts.size());
   for (const auto* part : merged.parts) {
     causes.push_back(concat(describe(part->failure), " from ", part->policy));
   }

@@ -86,6 +86,7 @@ class Builder {
     if (family_ == Family::netdev || match_.interfaces.empty()) return {{}};
     const std::uint32_t key = direction_ == Direction::egress ? NFT_META_OIFNAME : NFT_META_IIFNAME;
     std::vector<Expressions> all;
+    all.reserve(match_.interfaces.size());
     for (const auto& name : match_.interfaces) {
       all.push_back({nft::LoadMeta{key}, nft::Compare{NFT_CMP_EQ, nft::interface_key(name)}});
     }

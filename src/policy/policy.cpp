@@ -11,6 +11,7 @@ namespace entropy::policy {
 std::vector<std::string> failure_names(const Policy& policy) {
   if (policy.custom) return {policy.custom->name};
   std::vector<std::string> names;
+  names.reserve(policy.failures.size() + policy.container_failures.size());
   for (const auto& each : policy.failures) names.emplace_back(failure::name_of(each));
   for (const auto& each : policy.container_failures) names.emplace_back(failure::name_of(each));
   return names;
