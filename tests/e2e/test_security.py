@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import ssl
@@ -61,12 +62,21 @@ class FilteringProxy(EngineProxy):
                     return
                 engine.connect(self.engine)
                 engine.sendall(head)
-                self.carry(client, engine)  # a TLS socket may be read and written by two threads
-                while part := engine.recv(65536):
-                    client.sendall(part)
-                client.shutdown(socket.SHUT_RDWR)  # closing alone says nothing while the other thread reads
+                self.exchange(client, engine)
         except OSError:  # of TLS, too
             pass
+
+    @staticmethod
+    def exchange(client, engine):
+        """Both ways until one of them ends, in one thread: two must not read and write a TLS socket at once."""
+        while True:
+            ready = [client] if client.pending() else select.select([client, engine], [], [])[0]
+            for source, sink in ((client, engine), (engine, client)):
+                if source in ready:
+                    part = source.recv(65536)
+                    if not part:
+                        return
+                    sink.sendall(part)
 
     def allows(self, method, target):
         path = re.sub(r"^/v[\d.]+", "", target.split("?")[0])
