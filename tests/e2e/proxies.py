@@ -44,7 +44,7 @@ class EngineProxy:
                 while part := source.recv(65536):
                     sink.sendall(part)
                 sink.shutdown(socket.SHUT_RDWR)  # or an engine would go on with a stream that nobody has any more
-            except OSError:  # of TLS, too
+            except OSError:
                 pass
 
         threading.Thread(target=run, daemon=True).start()
