@@ -197,6 +197,7 @@ class Reconciler {
   Signal changed_;
   bool stopped_ = false;   // nothing new is begun
   bool given_up_ = false;  // what could not be removed until now is left to its lease
+  bool queueing_ = false;  // there are more injectors to be made than at once
   bool trying_ = false;
   int logs_being_read_ = 0;
 };
