@@ -15,10 +15,16 @@ target_link_libraries(entropy_pch PUBLIC entropy_boost)
 entropy_sanitize(entropy_pch TRUE)
 target_precompile_headers(entropy_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/boost_pch.hpp)
 
-# The same and GoogleTest, for tests: without optimization, as they are.
+# For tests, without optimization, as they are: the same and GoogleTest, or that alone where they do without Boost.
 if(ENTROPY_TESTS)
   add_library(entropy_test_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_pch.cpp)
   target_link_libraries(entropy_test_pch PUBLIC entropy_boost GTest::gmock)
   target_compile_options(entropy_test_pch PRIVATE -O0)
   target_precompile_headers(entropy_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.hpp)
+
+  add_library(entropy_gtest_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_pch.cpp)
+  target_link_libraries(entropy_gtest_pch PUBLIC GTest::gmock)
+  target_compile_options(entropy_gtest_pch PRIVATE -O0)
+  entropy_sanitize(entropy_gtest_pch FALSE)
+  target_precompile_headers(entropy_gtest_pch PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
 endif()

@@ -31,7 +31,7 @@ Result<std::vector<Report>> read_reports(const std::vector<std::string>& given) 
     const std::string format(each.substr(0, equals));
     if (std::ranges::find(formats, format) == formats.end())
       return fail(ErrorCode::invalid,
-                  concat("--report: unknown format ", quoted(format), did_you_mean(format, formats)));
+                  concat("--report: unknown format ", entropy::quoted(format), did_you_mean(format, formats)));
     reports.push_back({format, std::string(each.substr(equals + 1))});
   }
   return reports;
