@@ -105,6 +105,19 @@ TEST_F(CatchingUp, WindowsThatWereMissedBehindALostEngineAreMissedNoMore) {
   EXPECT_EQ(engine_->injector_ids(), std::vector{injector});
 }
 
+TEST_F(CatchingUp, WhatNobodyHoldsAnyMoreIsOverBeforeItsSuccessorBegins) {
+  hold(R"("duration": "1h")");
+  const std::string injector = engine_->injector_ids().at(0);
+  stop_service();
+  kept_.erase(injector);
+  start_service();
+  until([&] { return rows(Outcome::active).size() == 1 && rows(Outcome::cut_short).size() == 1; }, 5s);
+  const auto before = rows(Outcome::cut_short).at(0);
+  const auto after = rows(Outcome::active).at(0);
+  EXPECT_LE(*before.started, *before.ended);
+  EXPECT_LE(*before.ended, *after.started);
+}
+
 TEST_F(CatchingUp, WhatIsReadTwiceIsToldOnce) {
   hold(R"("frequency": "1m", "duration": "40s")");
   const auto open = rows(Outcome::active).at(0);

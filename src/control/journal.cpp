@@ -390,14 +390,15 @@ void Journal::gone(const std::string& injector, const std::string& why) {
   for (const auto& key : held_by(injector)) close(key, clock_.now(), store::Outcome::cut_short, why);
 }
 
-bool Journal::close_unclaimed(const std::function<bool(const std::string& endpoint)>& is_due) {
-  const Time now = clock_.now();
+bool Journal::close_unclaimed(const std::function<std::optional<Time>(const store::FaultRecord&)>& over_by) {
   for (auto& entry : std::exchange(unclaimed_, {})) {
-    if (!is_due(entry.record.endpoint)) {
+    const auto over = over_by(entry.record);
+    if (!over) {
       unclaimed_.push_back(std::move(entry));
       continue;
     }
-    const Time ended = entry.record.planned_end ? std::min(*entry.record.planned_end, now) : now;
+    Time ended = std::min(*over, entry.record.planned_end.value_or(policy::never));
+    if (entry.record.started) ended = std::max(ended, *entry.record.started);
     finish(std::move(entry.record), ended, store::Outcome::cut_short, "ended while the service was away");
   }
   return unclaimed_.empty();

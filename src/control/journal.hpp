@@ -72,9 +72,9 @@ class Journal {
   bool is_open(const std::string& injector) const { return !held_by(injector).empty(); }
   // The injector is gone, and its faults with it.
   void gone(const std::string& injector, const std::string& why);
-  // Faults that a former service left open and that no injector claimed: closed, where nobody can claim them any more.
-  // Whether none is left.
-  bool close_unclaimed(const std::function<bool(const std::string& endpoint)>& is_due);
+  // Faults that a former service left open and that no injector claimed: closed, where `over_by` says by when they had
+  // ended; none: somebody may claim it yet. Whether none is left.
+  bool close_unclaimed(const std::function<std::optional<Time>(const store::FaultRecord&)>& over_by);
   // A hit window of a target that ended before the fault could hold. False: it has come for the second time, as the
   // clock was set back, and what came of it before counts.
   bool missed(const std::string& endpoint, const std::string& policy, const std::string& target,

@@ -96,7 +96,7 @@ TEST_F(LateReports, WhatAFormerServiceLeftOpenEndsAsItWasTold) {
   journal_->started(source_, {fault(), ""});
   begin_again();
   journal_->ended(source_, ended(1s, 3s));
-  EXPECT_TRUE(journal_->close_unclaimed([](const auto&) { return true; }));
+  EXPECT_TRUE(journal_->close_unclaimed([&](const auto&) { return clock_.now(); }));
   EXPECT_THAT(ends(), ElementsAre(Pair(Outcome::completed, Duration(3s))));
 }
 

@@ -124,6 +124,21 @@ TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
   until([&] { return phase("cut") == Phase::active; });
 }
 
+TEST_F(ManagerTest, ASilentInjectorThatTheEngineDoesNotRemoveAtOnceIsNotAskedAgain) {
+  stop_service();
+  options.lease = 2min;
+  start_service();
+  engine_->run_container("db", {{"service", "db"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  engine_->injectors_answer = false;
+  engine_->refuse["remove"] = Error{ErrorCode::internal, "it is busy", {}};
+  ASSERT_TRUE(wait_for(manager_->remove_policy("cut", false, std::nullopt)));
+  until([&] { return manager_->injectors().front().state != InjectorState::running; });
+  engine_->refuse.clear();
+  until([&] { return engine_->injector_ids().empty(); }, 2s);
+}
+
 TEST_F(ManagerTest, AnEngineThatRefusesDegradesThePolicyAndIsTriedAgain) {
   engine_->refuse["create"] = Error{ErrorCode::internal, "no space left on device", {}};
   engine_->run_container("db", {{"service", "db"}});
@@ -140,33 +155,6 @@ TEST_F(ManagerTest, ANameTakenByAStrangerIsSaid) {
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   until([&] { return phase("cut") == Phase::degraded; });
   EXPECT_THAT(manager_->policy("cut")->status.message, HasSubstr("taken by a container that is not ours"));
-}
-
-TEST_F(ManagerTest, AnotherServicesInjectorBesideATargetIsSaidThoughItsNameTellsNothing) {
-  const auto web = engine_->run_container("web", {{"service", "web"}});
-  const auto other = engine_->run_container(
-      "entropy-old-name", {{"entropy.injector", "true"}, {"entropy.manager", "m2"}, {"entropy.target", web}});
-  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
-  until([&] { return phase("cut") == Phase::degraded; });
-  EXPECT_THAT(manager_->policy("cut")->status.message,
-              HasSubstr("another Entropy (manager m2) has its injector there"));
-  engine_->destroy(other);
-  until([&] { return phase("cut") == Phase::active; });
-}
-
-TEST_F(ManagerTest, AnotherServicesInjectorThatIsAboutToStartIsBesideATarget) {
-  const auto web = engine_->run_container("web", {{"service", "web"}});
-  const auto other = engine_->run_container(
-      "entropy-old-name", {{"entropy.injector", "true"}, {"entropy.manager", "m2"}, {"entropy.target", web}});
-  engine_->containers.at(other).container.state = "created";
-  engine_->repeat_event("create", other);
-  while (io_.poll() > 0) {
-  }
-  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
-  until([&] { return phase("cut") == Phase::degraded; });
-  EXPECT_EQ(engine_->injector_ids().size(), 1U);
-  engine_->destroy(other);
-  until([&] { return phase("cut") == Phase::active; });
 }
 
 TEST_F(ManagerTest, TakenNamesAndOldRevisionsAreRefused) {

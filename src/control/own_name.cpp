@@ -7,8 +7,9 @@ namespace entropy::control {
 namespace {
 
 std::unexpected<Error> is_there_already(const docker::Container& injector) {
-  return fail(ErrorCode::conflict, concat("another Entropy (manager ", label_of(injector, label::manager),
-                                          ") has its injector there: remove its policies first"));
+  return fail(ErrorCode::conflict,
+              concat("another Entropy (manager ", label_of(injector, label::manager),
+                     ") has its injector there: remove its policies first, or what it left: entropy doctor --fix"));
 }
 
 }  // namespace

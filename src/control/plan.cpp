@@ -126,7 +126,7 @@ void add_needs(Needs& needs, const Desired& desired, const Index& index, const S
 // The one to keep of a namespace's injectors; the others are surplus.
 const ObservedInjector* usable(const Index& index, const ObservedContainer& owner) {
   for (const auto* injector : index.injectors(owner.endpoint, owner.container.id)) {
-    if (injector->running && !injector->other_version && !injector->silent &&
+    if (injector->running && !injector->other_version && !injector->silent && !injector->gives_way &&
         injector->target_started == owner.started_at) {
       return injector;
     }
@@ -170,6 +170,8 @@ void dismiss(std::vector<Action>& actions, const Index& index, const ObservedInj
     reason = "it is of another version";
   else if (injector.silent)
     reason = "it does not answer";
+  else if (injector.gives_way)
+    reason = "another Entropy's injector is beside its target, too";
   else if (needed)
     reason = "another injector serves its target";
   actions.push_back(RemoveInjector{injector.endpoint, injector.id, injector.target_id, std::move(reason)});

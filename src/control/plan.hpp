@@ -59,6 +59,7 @@ struct ObservedInjector {
   bool attached = false;
   bool silent = false;              // has not answered to its program in time
   bool unheard = false;             // nothing comes of it, and the engine was asked why
+  bool gives_way = false;           // another Entropy made one beside the same target in the same moment, which stays
   std::uint64_t sent_revision = 0;  // of the program handed over last; 0: none on this connection
   std::vector<program::Entry> sent;
   std::optional<program::State> state;  // as reported last

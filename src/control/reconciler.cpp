@@ -10,6 +10,7 @@
 #include "control/peers.hpp"
 #include "control/reconciler_runtime.hpp"
 #include "control/spawn.hpp"
+#include "failure/catalogue.hpp"
 
 namespace entropy::control {
 namespace {
@@ -74,14 +75,34 @@ asio::awaitable<void> Reconciler::run() {
   }
 }
 
-// Injectors are attached to, and claim what they hold, once their engine is known. At one that can't be asked it may
-// hold as long as its lease.
 bool Reconciler::close_unclaimed(Duration running_for) {
-  return journal_.close_unclaimed([&](const std::string& name) {
-    const Endpoint* where = endpoint(name);
-    if (where == nullptr) return true;
-    if (!where->known_since()) return running_for > options_.lease + silence_limit();
-    return timing_.elapsed() > *where->known_since() + 2 * answer_time;
+  return journal_.close_unclaimed([&](const store::FaultRecord& left) { return over_by(left, running_for); });
+}
+
+// Whoever holds what a former service left open is attached to, and claims it, once its engine is known. What no
+// injector claims, when all have been heard, was over when the engine was asked. At one that can't be asked it may hold
+// as long as its lease.
+std::optional<Time> Reconciler::over_by(const store::FaultRecord& left, Duration running_for) const {
+  const Time now = clock_.now();
+  const auto if_true = [](bool is_over, Time by) { return is_over ? std::optional(by) : std::nullopt; };
+  const Endpoint* where = endpoint(left.endpoint);
+  if (where == nullptr) return now;
+  if (!where->known_since()) return if_true(running_for > options_.lease + silence_limit(), now);
+  const Duration known_for = timing_.elapsed() - *where->known_since();
+  const bool is_late = known_for > 2 * answer_time;
+  if (!failure::find_kind(left.failure)) return if_true(is_late, now);  // of no injector of ours
+  return if_true(is_late || are_all_heard(*where), now - known_for);
+}
+
+bool Reconciler::are_all_heard(const Endpoint& where) const {
+  return std::ranges::all_of(where.containers(), [&](const auto& entry) {
+    const auto& [id, cached] = entry;
+    const docker::Container& each = cached.container();
+    const bool is_asked = cached.up && is_injector(each) && !control::is_custom(each) &&
+                          label_of(each, label::manager) == options_.manager_id;
+    const auto found = runtimes_.find(id);
+    return !is_asked ||
+           (found != runtimes_.end() && found->second.link && found->second.state && !found->second.catching_up_since);
   });
 }
 

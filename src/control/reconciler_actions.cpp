@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration first_backoff = 500ms;
 constexpr Duration longest_backoff = 30s;
+constexpr Duration longest_before_room = 5s;  // where somebody else's container is in the way
 
 }  // namespace
 
@@ -182,6 +183,8 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   Endpoint& where = *endpoint(action.endpoint);
   log::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
   const bool unheard = is_unheard(action.id);
+  if (const auto known = runtimes_.find(action.id); known != runtimes_.end())
+    known->second.given_up |= known->second.awaits_answer();
   close_link(action.id);
   if (unheard) co_await hear_last_words(where, action.id);
   const auto removed = co_await where.engine().remove_container(action.id);
@@ -251,7 +254,8 @@ void Reconciler::note_failure(const std::string& target_id, const std::string& t
   Failure& failure = failures_[target_id];
   if (failure.message != error.message) log::warn("an injector for {} can't be made: {}", target_name, error.message);
   failure.message = error.message;
-  failure.delay = std::min(std::max(failure.delay * 2, first_backoff), longest_backoff);
+  const Duration longest = error.code == ErrorCode::conflict ? longest_before_room : longest_backoff;
+  failure.delay = std::min(std::max(failure.delay * 2, first_backoff), longest);
   failure.retry_at = timing_.elapsed() + failure.delay;
 }
 

@@ -64,6 +64,7 @@ Observed Reconciler::observe() const {
       observed.injectors.push_back(std::move(injector));
     }
   }
+  let_one_stay(observed);
   observed.hosts = hosts_->known();
   observed.unresolved = hosts_->unresolved();
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
@@ -71,6 +72,21 @@ Observed Reconciler::observe() const {
   customs_.add_troubles(observed);
   acts_.observe(observed);
   return observed;
+}
+
+// Who finds another's injector beside a target makes none, but two may look at the same time, and after a renaming the
+// names of theirs differ. Of the two services the one whose id comes first keeps its own; both know that.
+void Reconciler::let_one_stay(Observed& observed) const {
+  for (auto& injector : observed.injectors) {
+    if (!observed.others.contains(injector.endpoint)) continue;
+    const auto stays = [&](const auto& entry) {
+      const docker::Container& each = entry.second.container();
+      return entry.second.up && is_injector(each) && !control::is_custom(each) &&
+             label_of(each, label::target) == injector.target_id &&
+             label_of(each, label::manager) < options_.manager_id;
+    };
+    injector.gives_way = std::ranges::any_of(endpoint(injector.endpoint)->containers(), stays);
+  }
 }
 
 void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const {
