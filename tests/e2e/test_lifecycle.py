@@ -1,6 +1,7 @@
 """Containers come, go and restart; injectors and the service die; nothing is left behind."""
 import collections
 import concurrent.futures
+import datetime
 import json
 import os
 import signal
@@ -118,6 +119,22 @@ def test_a_killed_service_ends_its_faults_with_the_lease(own_service, pair):
     assert all(slow(rtt(3))), "the lease holds yet"
     wait_until(lambda: not any(slow(rtt(1))), "the lease ran out", within=10)
     assert kernel_state(pid) == []
+
+
+def test_what_ended_while_nobody_looked_ended_before_its_successor_began(own_service, pair):
+    target, peer, selector = pair
+    service = own_service()
+    name = service.create("latency", selector, "-o", "delay=100ms")
+    service.wait_active(name)
+    service.stop(signal.SIGKILL)
+    docker("rm", "-f", *injector_containers())
+    service.start()
+    service.wait_active(name)
+    wait_until(lambda: [f["outcome"] for f in service.faults("--policy", name)] == ["active", "cut-short"],
+               "the one that is gone is said to be over", within=5)
+    after, before = service.faults("--policy", name)
+    time_of = datetime.datetime.fromisoformat
+    assert time_of(before["started"]) <= time_of(before["ended"]) <= time_of(after["started"])
 
 
 def test_a_service_that_comes_back_takes_over_without_a_gap(own_service, pair):
