@@ -57,6 +57,18 @@ TEST_F(CustomManagerTest, RunsTheImageBesideTheTarget) {
   until([&] { return engine_->injector_ids().empty(); });
 }
 
+TEST_F(CustomManagerTest, TargetsInOneNetworkNamespaceFareAlike) {
+  const std::string db = engine_->run_container("db", {{"service", "db"}});
+  const std::string beside = engine_->run_container("beside", {{"service", "db"}});
+  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
+  ASSERT_TRUE(manager_->create_policy(custom(R"(, "frequency": "1h", "duration": "1m")")));
+  ASSERT_TRUE(wait_for(manager_->settled("skew")));
+  const auto view = *manager_->policy("skew");
+  EXPECT_EQ(std::ranges::count(view.targets, "active", &TargetState::state), 2);
+  EXPECT_EQ(view.status.active, 1U);
+}
+
 TEST_F(CustomManagerTest, AnImageWithoutAHeaderIsTakenAsStarted) {
   engine_->custom_log = "words\n";
   engine_->run_container("db", {{"service", "db"}});

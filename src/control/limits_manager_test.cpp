@@ -84,5 +84,21 @@ TEST_F(LimitedManager, ANewServiceLetsThoseInThatAreIn) {
   EXPECT_EQ(holding(), before);
 }
 
+TEST_F(LimitedManager, WhoSharesANetworkIsHeldBackTogether) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  const auto beside = engine_->run_container("beside", {{"service", "db"}});
+  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  until([&] { return manager_->targets(std::nullopt, {}).size() == 7; });
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return active("cut") == 2; });
+  ASSERT_TRUE(manager_->create_policy(partition("late", "service=db")));
+  until([&] { return !manager_->policy("late")->status.message.empty(); });
+  EXPECT_THAT(manager_->policy("late")->status.message, HasSubstr("2 of 2 containers held back"));
+  until([&] { return engine_->injector_ids().size() == 6; });
+  const auto view = *manager_->policy("late");
+  EXPECT_EQ(std::ranges::count(view.targets, "held-back", &TargetState::state), 2);
+  for (const auto& target : view.targets) EXPECT_THAT(target.reason, HasSubstr("--max-active 2"));
+}
+
 }  // namespace
 }  // namespace entropy::control

@@ -97,7 +97,8 @@ void Manager::tell(std::string type, std::string_view policy, const Caller& by, 
 }
 
 PolicyView Manager::view(const policy::Record& record, const Index& index, const Plan& plan) const {
-  const Match& match = plan.matches.at(record.policy.name);
+  Match match = plan.matches.at(record.policy.name);
+  if (record.policy.container_failures.empty()) share_held_back(match.targets, index);
   PolicyView view{record, status_of(record, match, desired_, index, clock_.now()), match.targets};
   view.targets.insert(view.targets.end(), match.down.begin(), match.down.end());
   for (const auto& act : index.observed().acts) {

@@ -418,6 +418,20 @@ TEST_F(ManagerTest, TwoTargetsInOneNetworkNamespaceHaveOneWindow) {
   EXPECT_EQ(windows("after", "spared"), 1);
 }
 
+TEST_F(ManagerTest, TargetsInOneNetworkNamespaceFareAlike) {
+  const auto db = engine_->run_container("db", {{"service", "db"}});
+  const auto beside = engine_->run_container("beside", {{"service", "db"}});
+  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
+  until([&] { return phase("cut") == Phase::active; });
+  const auto view = *manager_->policy("cut");
+  EXPECT_EQ(std::ranges::count(view.targets, "active", &TargetState::state), 2);
+  EXPECT_EQ(view.status.active, 1U) << "one fault disturbs both";
+  EXPECT_EQ(manager_->info().active_faults, 1U);
+  EXPECT_EQ(manager_->forecast("cut", clock_.now()).size(), 1U) << "and it is the one that is foreseen";
+}
+
 TEST_F(ManagerTest, AnOnlyWindowIsAccountedOnceEachTimeThatItIsStarted) {
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(

@@ -19,12 +19,16 @@ namespace {
 constexpr std::size_t most_forecast_rows = 1000;
 
 // The windows to come of one policy for the targets that it has today, under the names that the history of faults has,
-// each once: tasks of one slot may be there side by side for a while.
+// each once: tasks of one slot may be there side by side for a while, and of those who share a network the first one's
+// dice count.
 class Forecast {
  public:
   Forecast(const policy::Policy& policy, const Plan& plan, const Index& index) : policy_(policy), picks_(plan.picks) {
+    std::set<const ObservedContainer*> namespaces;
     for (const auto& target : plan.matches.at(policy.name).targets) {
       const auto* container = index.find(target.endpoint, target.id);
+      const bool of_injector = container != nullptr && !policy.failures.empty();
+      if (of_injector && !namespaces.insert(&index.owner(*container)).second) continue;
       targets_.emplace(target.endpoint, container == nullptr ? target.name : schedule_name(container->container));
     }
   }

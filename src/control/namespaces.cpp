@@ -95,4 +95,20 @@ std::span<const ObservedInjector* const> Index::injectors(std::string_view endpo
   return std::ranges::equal_range(injectors_, Key(endpoint, owner_id), {}, key_of_injector);
 }
 
+void share_held_back(std::vector<TargetState>& targets, const Index& index) {
+  std::map<const ObservedContainer*, std::string> reasons;
+  const auto owner_of = [&](const TargetState& target) {
+    const auto* container = index.find(target.endpoint, target.id);
+    return container == nullptr ? nullptr : &index.owner(*container);
+  };
+  for (const auto& target : targets) {
+    if (!target.held_back.empty()) reasons.emplace(owner_of(target), target.held_back);
+  }
+  if (reasons.empty()) return;
+  for (auto& target : targets) {
+    const auto reason = reasons.find(owner_of(target));
+    if (target.held_back.empty() && reason != reasons.end()) target.held_back = reason->second;
+  }
+}
+
 }  // namespace entropy::control

@@ -43,4 +43,7 @@ class Index {
   std::vector<const ObservedInjector*> injectors_;  // by endpoint and target, as observed
 };
 
+// Of a policy's targets: the limits are asked for the one in a namespace whose dice count, and hold back all of it.
+void share_held_back(std::vector<TargetState>& targets, const Index& index);
+
 }  // namespace entropy::control

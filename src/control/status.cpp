@@ -39,11 +39,9 @@ std::string trouble_of(const policy::Policy& policy, const Index& index, const T
     return "neither its injector nor the engine answers: what holds there ends by itself with the injector's lease";
   }
   if (!injector->state->message.empty()) return injector->state->message;
-  const auto* container = index.find(target.endpoint, target.id);
+  // It is of one namespace, whose members fare alike: the fault may be under the name of another one.
   for (const auto& [fault, message] : injector->state->failed) {
-    if (fault.policy == policy.name && container != nullptr && fault.target == schedule_name(container->container)) {
-      return message;
-    }
+    if (fault.policy == policy.name) return message;
   }
   return {};
 }
@@ -112,13 +110,14 @@ void describe_target(TargetState& target, const policy::Record& record, const In
   const auto* container = index.find(target.endpoint, target.id);
   const auto* injector = injector_for(index, target);
   target.reason = runs ? trouble_of(record.policy, index, target) : "";
-  const auto holds_here = [&](const program::Fault& fault) {
-    return fault.policy == record.policy.name && container != nullptr &&
-           fault.target == schedule_name(container->container);
+  // In the target's namespace: by whichever member's dice, it holds for all.
+  const auto is_ours = [&](const program::Fault& fault) { return fault.policy == record.policy.name; };
+  const auto is_it = [&](const ObservedCustom& custom) {
+    return custom.active && is_ours(*custom.active) && container != nullptr && custom.endpoint == target.endpoint &&
+           custom.target_id == index.owner(*container).container.id;
   };
-  const auto is_it = [&](const ObservedCustom& custom) { return custom.active && holds_here(*custom.active); };
   const bool of_injector =
-      injector != nullptr && injector->state && std::ranges::any_of(injector->state->active, holds_here);
+      injector != nullptr && injector->state && std::ranges::any_of(injector->state->active, is_ours);
   const auto acted_on = [&](const ObservedAct& act) {
     return holds(act, record.policy) && act.record.endpoint == target.endpoint && act.record.container == target.id;
   };
