@@ -1,8 +1,10 @@
 // run.
 #include "cli/run_report.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +13,7 @@
 #include "base/text.hpp"
 #include "cli/cli_fixture.hpp"
 #include "cli/command.hpp"
+#include "cli/run_folder.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -254,6 +257,30 @@ TEST_F(Run, WrongUsageIsExplained) {
   input = "policies: 1";
   EXPECT_EQ(run_with({}, {"true"}).code, 125);
   EXPECT_EQ(run({"run", "-f", "-", "--for", "1s"}).code, 1) << "125 is of runs with a command";
+}
+
+TEST_F(Run, TheFoldersOfDeadRunsAreRemovedWithTheNext) {
+  namespace fs = std::filesystem;
+  const auto living = RunFolder::make(folder);
+  ASSERT_TRUE(living);
+  fs::create_directories(concat(folder, "/elsewhere/data"));
+  fs::create_directory_symlink(concat(folder, "/elsewhere"), concat(folder, "/entropy-run-linked"));
+  for (const std::string_view name : {"dead01/data", "served", "of-somebody"})
+    fs::create_directories(concat(folder, "/entropy-run-", name));
+  std::ofstream(concat(folder, "/entropy-run-a-file")) << "text";
+  const Fd lock(::open(concat(folder, "/entropy-run-served/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  {
+    const auto next = RunFolder::make(folder);
+    ASSERT_TRUE(next);
+    EXPECT_TRUE(fs::exists(next->path()));
+    EXPECT_FALSE(fs::exists(concat(folder, "/entropy-run-dead01")));
+    for (const std::string_view name : {"entropy-run-served", "entropy-run-of-somebody", "entropy-run-a-file",
+                                        "entropy-run-linked", "elsewhere/data"})
+      EXPECT_TRUE(fs::exists(concat(folder, "/", name))) << name;
+    EXPECT_TRUE(fs::exists(living->path()));
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 6) << "its own is gone with it";
 }
 
 TEST(RunReport, TextIsEscaped) {

@@ -1,10 +1,6 @@
 #include "cli/standalone.hpp"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -17,13 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds patience = 5s;
-
-Result<std::string> make_folder(const Console& console) {
-  const std::string parent = console.env("TMPDIR");
-  std::string path = concat(parent.empty() ? "/tmp" : parent, "/entropy-run-XXXXXX");
-  if (::mkdtemp(path.data()) == nullptr) return fail(errno_error(concat("making ", path), errno));
-  return path;
-}
 
 ManageOptions options_for(const Context& context, const std::string& folder,
                           const std::vector<std::string>& endpoints) {
@@ -40,19 +29,14 @@ ManageOptions options_for(const Context& context, const std::string& folder,
 
 }  // namespace
 
-StandaloneService::~StandaloneService() {
-  service_.reset();
-  std::error_code ignored;
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
-}
-
 Result<StandaloneService> StandaloneService::start(const Context& context, const std::vector<std::string>& endpoints) {
-  auto folder = make_folder(context.console);
-  if (!folder) return fail(folder.error());
-  StandaloneService made;
-  made.folder_ = *folder;
-  const ManageOptions options = options_for(context, *folder, endpoints);
-  auto service = context.program.start_service(options, concat(*folder, "/log"));
+  const std::string parent = context.console.env("TMPDIR");
+  auto own = RunFolder::make(parent.empty() ? "/tmp" : parent);
+  if (!own) return fail(own.error());
+  StandaloneService made(std::move(*own));
+  const std::string& folder = made.folder();
+  const ManageOptions options = options_for(context, folder, endpoints);
+  auto service = context.program.start_service(options, concat(folder, "/log"));
   if (!service) return fail(service.error());
   made.service_ = std::move(*service);
   // The token is made by the service; it is there once the socket is.
@@ -61,9 +45,9 @@ Result<StandaloneService> StandaloneService::start(const Context& context, const
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!std::getline(token_file, token) && made.service_->runs() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(20ms);
-    token_file = std::ifstream(concat(*folder, "/token"));
+    token_file = std::ifstream(concat(folder, "/token"));
   }
-  const Token found{token, concat(*folder, "/token")};
+  const Token found{token, concat(folder, "/token")};
   made.client_ =
       std::make_unique<Client>(options.listen.front(), found, context.globals.debug ? &context.console.err : nullptr);
   const auto up = made.wait_until_up();
@@ -92,7 +76,7 @@ Result<> StandaloneService::wait_until_up() {
 }
 
 std::string StandaloneService::last_words() const {
-  std::ifstream log(concat(folder_, "/log"));
+  std::ifstream log(concat(folder(), "/log"));
   std::string last;
   for (std::string line; std::getline(log, line);) {
     if (!trim(line).empty()) last = line;

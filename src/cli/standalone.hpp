@@ -7,6 +7,7 @@
 
 #include "cli/client.hpp"
 #include "cli/command.hpp"
+#include "cli/run_folder.hpp"
 
 namespace entropy::cli {
 
@@ -14,21 +15,17 @@ class StandaloneService {
  public:
   // Waits until an engine is connected; else the error says why.
   static Result<StandaloneService> start(const Context& context, const std::vector<std::string>& endpoints);
-  StandaloneService(StandaloneService&&) = default;
-  StandaloneService& operator=(StandaloneService&&) = delete;
-  ~StandaloneService();
-
   const Client& client() const { return *client_; }
-  const std::string& folder() const { return folder_; }  // its data directory
+  const std::string& folder() const { return folder_.path(); }  // its data directory
   // Everything is rolled back; an error says what is left.
   Result<> stop();
 
  private:
-  StandaloneService() = default;
+  explicit StandaloneService(RunFolder folder) : folder_(std::move(folder)) {}
   Result<> wait_until_up();
   std::string last_words() const;
 
-  std::string folder_;
+  RunFolder folder_;  // outlives the service
   std::unique_ptr<BackgroundService> service_;
   std::unique_ptr<Client> client_;
 };

@@ -211,7 +211,7 @@ def test_a_killed_standalone_run_takes_its_service_along(standalone, tmp_path):
     wait_until(lambda: list(tmp_path.glob("entropy-run-*")) == [], "its folder, too")
 
 
-def test_what_a_run_left_that_died_with_its_service_is_no_hindrance(standalone):
+def test_what_a_run_left_that_died_with_its_service_is_no_hindrance(standalone, tmp_path):
     it, target, chaos = standalone
     children = pathlib.Path(f"/proc/{it.pid}/task/{it.pid}/children").read_text().split()
     for pid in children:  # the service and the command, before anybody can tell them to end
@@ -220,9 +220,11 @@ def test_what_a_run_left_that_died_with_its_service_is_no_hindrance(standalone):
     it.wait()
     wait_until(lambda: target.kernel_state() == [], "its lease is over", within=30)
     assert injector_containers() != [], "it waits for somebody to come back"
-    done = run(ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "true", check=False)
+    done = run(ENTROPY, "run", "-f", str(chaos), "--standalone", "--", "true", check=False,
+               env=dict(os.environ, TMPDIR=str(tmp_path)))
     assert done.returncode == 0, done.stderr
     assert injector_containers() == [] and target.kernel_state() == []
+    assert list(tmp_path.glob("entropy-run-*")) == [], "the dead one's folder, too"
 
 
 def test_ctrl_c_reaches_the_command_and_everything_is_rolled_back(service, env, container, tmp_path):
