@@ -82,6 +82,17 @@ Policies policies_of(const json::value& answer, Time now) {
   return policies;
 }
 
+bool has_items(const json::value& page) {
+  const auto* items = find_field(page, "items");
+  return items != nullptr && items->is_array() && !items->get_array().empty();
+}
+
+// Of a policy that there is not, and whose history is not in the range.
+Error gone(const TimelineOptions& options, const Error& error) {
+  return {error.code, concat(error.message, "; if it was removed, entropy faults --policy ", options.policy,
+                             " has what is left of it, and --since draws it")};
+}
+
 }  // namespace
 
 int show_timeline(const Context& context, const TimelineOptions& options) {
@@ -102,13 +113,17 @@ int show_timeline(const Context& context, const TimelineOptions& options) {
   const auto policies = client->call("GET", "/v1/policies");
   const auto faults = client->call("GET", concat("/v1/faults", print_query(history)));
   const auto rows = client->call("GET", concat("/v1/forecast", print_query(forecast)));
-  for (const auto* each : {&policies, &faults, &rows}) {
+  for (const auto* each : {&policies, &faults}) {
     if (!*each) return context.report(each->error());
   }
+  // A policy that was removed has its history yet.
+  const bool is_gone = !rows && rows.error().code == ErrorCode::not_found;
+  if (is_gone && !has_items(*faults)) return context.report(gone(options, rows.error()));
+  if (!rows && !is_gone) return context.report(rows.error());
   const auto known = policies_of(*policies, now);
   Lanes lanes;
   add_history(lanes, known, *faults, now);
-  add_forecast(lanes, known, *rows, range);
+  if (rows) add_forecast(lanes, known, *rows, range);
   std::vector<Lane> shown;
   for (auto& [key, lane] : lanes) {
     if (options.target.empty() || lane.target == options.target) shown.push_back(std::move(lane));

@@ -115,6 +115,13 @@ TEST_F(Views, FaultsOnATimeline) {
   const auto lines = split(failed, '\n');
   EXPECT_EQ(std::ranges::count(lines[2], 'x'), 1) << failed << "a failed attempt of a policy that is gone";
   EXPECT_FALSE(lines[2].contains("·")) << failed;
+  const Outcome alone = run({"faults", "--timeline", "--policy", "removed", "--since", "2m"});
+  EXPECT_EQ(alone.code, 0) << alone.err;
+  EXPECT_THAT(alone.out, HasSubstr("removed  web"));
+  server.on_thread([&] { server.service.fault_records.clear(); });
+  const Outcome nothing = run({"faults", "--timeline", "--policy", "removed"});
+  EXPECT_EQ(nothing.code, 1);
+  EXPECT_THAT(nothing.err, HasSubstr("if it was removed, entropy faults --policy removed has what is left"));
   run({"create", "--name", "instant", "-e", "kill", "-c", "a", "-f", "1m"});
   const std::string three = run({"faults", "--timeline", "--since", "2m", "--forecast", "10m"}).out;
   EXPECT_THAT(std::string(split(three, '\n')[2]), AllOf(HasSubstr("instant"), Not(HasSubstr("·")))) << three;
