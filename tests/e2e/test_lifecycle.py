@@ -221,9 +221,10 @@ def test_stop_and_start(service, pair):
 def test_containers_that_share_a_network_share_an_injector(service, container):
     owner = container({"test": "shared"})
     container({"test": "shared"}, options=["--network", f"container:{owner.id}"])
-    name = service.create("partition", "test=shared")
-    service.wait_active(name)
-    assert service.policy(name)["status"]["targets"] == 2
+    name = service.create("partition", "test=shared", "--wait", "--timeout", "20s")
+    policy = service.policy(name)
+    assert policy["status"]["targets"] == 2 and policy["status"]["active"] == 1
+    assert [target["state"] for target in policy["targets"]] == ["active", "active"]
     assert len(injector_containers()) == 1
 
 
