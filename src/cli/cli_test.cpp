@@ -264,6 +264,12 @@ TEST_F(Cli, CreateMayWaitUntilThePolicyIsReady) {
   const Outcome at_once = with({});
   EXPECT_EQ(at_once.code, 0) << at_once.err;
   EXPECT_EQ(at_once.out, "p\n");
+  EXPECT_EQ(at_once.err, "");
+  run({"rm", "p"});
+  server.on_thread([&] { server.service.state_of_targets = "held-back"; });
+  const Outcome limited = with({});
+  EXPECT_EQ(limited.code, 0);
+  EXPECT_EQ(limited.err, "entropy: p: 1 of 1 containers held back by the service's limits\n");
   run({"rm", "p"});
   server.on_thread([&] { server.service.running_phase = control::Phase::waiting; });
   const Outcome nobody = with({"--timeout", "1s"});
@@ -305,6 +311,22 @@ TEST_F(Cli, MatchesSayingWhyNot) {
   EXPECT_EQ(run({"match", "-q", "service=web"}).out, "web\n");
   EXPECT_EQ(run({"match", ""}).code, 1);
   EXPECT_THAT(run({"match", "service=web", "-e", "packet_loss", "-e", "skew"}).out, HasSubstr("asked for loss,skew"));
+}
+
+TEST_F(Cli, MatchSaysWhichFailuresAreNotBuiltIn) {
+  EXPECT_EQ(run({"match", "a", "-e", "packet_loss", "-e", "kill,dns"}).err, "");
+  const Outcome outcome = run({"match", "a", "-e", "latncy"});
+  EXPECT_EQ(outcome.code, 0) << "a custom image's failure may be called so";
+  EXPECT_EQ(outcome.err,
+            "entropy: no failure \"latncy\" is built in: did you mean \"latency\"? (a custom image may have it)\n");
+}
+
+TEST_F(Cli, DoctorSaysToStartAServiceWhereNoneAnswers) {
+  EXPECT_THAT(run({"doctor"}).out, Not(HasSubstr("start one")));
+  server.stop(1s);
+  const Outcome outcome = run({"doctor", "--fix"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("note  where no service runs, start one: sudo entropy manage"));
 }
 
 TEST_F(Cli, ListsFailures) {

@@ -7,6 +7,7 @@
 #include "cli/fields.hpp"
 #include "cli/listing.hpp"
 #include "cli/policy_options.hpp"
+#include "failure/container.hpp"
 
 namespace entropy::cli {
 namespace {
@@ -27,6 +28,17 @@ json::array in_order(const json::value& targets, bool matched_alone) {
   return sorted;
 }
 
+// Custom images may have failures of any name, so one that is not built in is no error.
+void note_unknown(const Context& context, const std::vector<std::string>& given) {
+  std::vector<std::string> known;
+  for (const auto& kind : failure::every_kind()) known.push_back(kind.name);
+  for (const auto& name : failure::names_in(join(given, ","))) {
+    if (failure::find_any_kind(name)) continue;
+    context.console.err << concat("entropy: no failure ", entropy::quoted(name), " is built in",
+                                  did_you_mean(name, known), " (a custom image may have it)\n");
+  }
+}
+
 void add_match(Commands& commands) {
   struct Given {
     std::string selector;
@@ -39,6 +51,7 @@ void add_match(Commands& commands) {
                    "entropy match 'service=web,tier notin (gold)'", [given](const Context& context) {
                      Query query{{"selector", given->selector}};
                      if (!given->failures.empty()) query.emplace_back("failure", join(given->failures, ","));
+                     note_unknown(context, given->failures);
                      const std::string path = concat("/v1/targets", print_query(query));
                      const bool no_trunc = given->list.no_trunc;
                      const Layout layout{{{"CONTAINER ID"},

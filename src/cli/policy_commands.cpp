@@ -48,7 +48,12 @@ int wait_for(const Context& context, const Client& client, const std::string& na
     const auto readiness = readiness_of(client, name);
     if (!readiness) return fail(readiness.error());
     if (readiness->phase == "expired") return has_held(client, name);
-    if (readiness->phase != "waiting" && readiness->all()) return true;
+    if (readiness->phase != "waiting" && readiness->all()) {
+      if (readiness->held_back != 0)
+        context.console.err << concat("entropy: ", name, ": ", readiness->held_back, " of ", readiness->targets,
+                                      " containers held back by the service's limits\n");
+      return true;
+    }
     const std::string state = readiness->phase == "waiting"
                                   ? std::string("no container matches yet")
                                   : concat(readiness->ready, " of ", readiness->targets, " containers ready");
@@ -96,7 +101,9 @@ void add_create(Commands& commands) {
   add_policy_options(command, options->policy, "-f,--frequency");
   command.get_option("--criteria")->required();
   command.get_option("--failure")->required();
-  command.add_flag("--wait", options->wait, "return when it holds, or waits for its window, on every container");
+  command.add_flag(
+      "--wait", options->wait,
+      "return when it holds, waits for its window, or is held back by the service's limits, on every container");
   command.add_option("--timeout", options->timeout, "so long --wait waits (60s); the policy stays")
       ->type_name("DURATION");
 }

@@ -43,6 +43,7 @@ Result<Readiness> readiness_of(const Client& client, const std::string& name) {
   for (const auto& target : targets->get_array()) {
     const std::string state = field_text(target, "state");
     // What the service's limits hold back gets no further.
+    if (state == "held-back") ++readiness.held_back;
     if (state == "active" || state == "spared" || state == "held-back" ||
         (state == "armed" && !is_due(*due, field_text(target, "name"))))
       ++readiness.ready;

@@ -12,7 +12,8 @@ namespace entropy::cli {
 struct Readiness {
   std::string phase;
   std::size_t targets = 0;
-  std::size_t ready = 0;  // of the targets: what should hold there now holds, or its injector waits for the window
+  std::size_t ready = 0;      // of the targets: what should hold there now holds, or its injector waits for the window
+  std::size_t held_back = 0;  // of those ready: by the service's limits
   bool all() const { return ready == targets; }
 };
 

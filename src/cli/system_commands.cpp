@@ -169,6 +169,8 @@ int run_doctor(const Context& context, bool mend) {
   diagnosis.heading("Service");
   if (!endpoints) {
     diagnosis.bad(endpoints.error().message);
+    if (endpoints.error().code == ErrorCode::unavailable)
+      diagnosis.note("where no service runs, start one: sudo entropy manage (a new one will do, for --fix, too)");
   } else {
     diagnosis.good(concat("Entropy answers at ", to_string(client->address())));
     examine_service(diagnosis, *client);
@@ -225,7 +227,9 @@ void add_system_commands(Commands& commands) {
   CLI::App& doctor =
       commands.add("doctor", "say what this host, the service and its engines can do, and what is missing",
                    "entropy doctor", [mend](const Context& context) { return run_doctor(context, *mend); });
-  doctor.add_flag("--fix", *mend, "first remove what services that are no more have left on the engines");
+  doctor.add_flag("--fix", *mend,
+                  "first remove what services that are no more have left on the engines, once the dead one's lease is "
+                  "over; needs a running service (a new one will do)");
   const auto add_text_format = [](CLI::App& command, std::string& format) {
     command.add_option("-f,--format", format, "text, json or a template such as '{{json .}}'")->type_name("FORMAT");
   };

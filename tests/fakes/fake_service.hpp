@@ -35,6 +35,7 @@ class FakeService final : public Service {
   bool throws = false;
   std::vector<policy::Policy> written;  // every version of every policy
   Phase running_phase = Phase::armed;
+  std::string state_of_targets = "active";
   std::vector<std::vector<std::string>> stopped_together;
   FaultQuery last_query;
   std::string trouble;  // of custom images
@@ -227,7 +228,7 @@ class FakeService final : public Service {
     view.record = {std::move(draft.policy), revision, Time(std::chrono::seconds(1)), Time(std::chrono::seconds(2))};
     view.status.phase = view.record.policy.running ? running_phase : Phase::stopped;
     view.status.targets = 1;
-    view.targets = {{"c0ffee", "web", "local", true, "", "active"}};
+    view.targets = {{"c0ffee", "web", "local", true, "", state_of_targets}};
     kept[name] = view;
     return view;
   }
