@@ -177,12 +177,18 @@ void dismiss(std::vector<Action>& actions, const Index& index, const ObservedInj
   actions.push_back(RemoveInjector{injector.endpoint, injector.id, injector.target_id, std::move(reason)});
 }
 
-// Decides who takes part, where not all do.
-void pick(Plan& plan, const Desired& desired, const Observed& observed, Serving& serving, Time now) {
+// Decides who takes part, where not all do. Of those who share a network the first one's dice count, and only it can be
+// picked for all of them.
+void pick(Plan& plan, const Desired& desired, const Index& index, Serving& serving, Time now) {
   const policy::Policy& policy = serving.policy;
   if (policy.pick.all() && !desired.rules.limits.any()) return;
+  const Observed& observed = index.observed();
   Candidates candidates{{}, observed.lost.empty()};
-  for (const auto* container : serving.containers) candidates.names.insert(schedule_name(container->container));
+  std::set<const ObservedContainer*> namespaces;
+  for (const auto* container : serving.containers) {
+    const bool has_dice = !policy.container_failures.empty() || namespaces.insert(&index.owner(*container)).second;
+    if (has_dice) candidates.names.insert(schedule_name(container->container));
+  }
   for (const auto* container : serving.down) candidates.names.insert(schedule_name(container->container));
   serving.picks = &(plan.picks[policy.name] = decide_picks(policy, observed.picks, candidates, now));
 }
@@ -283,7 +289,7 @@ Plan plan(const Desired& desired, const Index& index, Time now) {
     Match& matched = plan.matches[record.policy.name] = match(desired, index, serving);
     if (!record.policy.container_failures.empty()) add_down(matched, index, serving);
     if (!runs(record, now)) continue;
-    pick(plan, desired, observed, serving, now);
+    pick(plan, desired, index, serving, now);
     servings.push_back({std::move(serving), &matched});
   }
   if (desired.rules.limits.any() && !desired.halted) hold_back(plan, desired, index, servings, now);

@@ -124,6 +124,20 @@ TEST_F(PlanTest, EachTargetIsToldTheWindowsItWasPickedFor) {
   EXPECT_THAT(windows, ElementsAre(0, 1));
 }
 
+TEST_F(PlanTest, WhoIsPickedOfANetworkNamespaceStandsForAllOfIt) {
+  auto sidecar = container("sidecar", {{"service", "db"}});
+  sidecar.container.network_mode = "container:db";
+  observed.containers.push_back(sidecar);
+  desired.policies[0].policy.pick = {1, {}};
+  desired.policies[0].policy.schedule.frequency = 10s;
+  for (desired.policies[0].policy.schedule.seed = 0; desired.policies[0].policy.schedule.seed < 10;
+       ++desired.policies[0].policy.schedule.seed) {
+    const Plan planned = plan(desired, observed, now);
+    EXPECT_THAT(std::get<CreateInjector>(planned.actions.at(0)).entries.at(0).picked,
+                testing::Optional(ElementsAre(0, 1)));
+  }
+}
+
 TEST_F(PlanTest, APolicyThatMatchesNothingWaits) {
   desired.policies = {policy_for("later", "service=cache")};
   EXPECT_THAT(actions(), IsEmpty());
