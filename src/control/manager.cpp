@@ -373,15 +373,24 @@ HaltView Manager::halt_state() const {
 
 Task<HaltView> Manager::halt(std::string reason, Caller by) {
   const store::Halt halt{std::move(reason), halt_ ? halt_->since : clock_.now()};
+  const bool is_new = !halt_;
   // In memory first: a full disk must not keep anybody from stopping everything.
   halt_ = halt;
   desired_.halted = true;
   reconciler_.wake();
   const auto stored = store_.set_halt(halt);
+  if (stored) {
+    halt_unsaved_.reset();
+  } else if (is_new) {
+    halt_unsaved_ = stored.error();
+  }
   tell("halt.set", "", by, {{"reason", halt.reason}});
   const auto clean = co_await wait_clean("");
   if (!clean) co_return fail(context("halted, but not rolled back everywhere", clean.error()));
-  if (!stored) co_return fail(context("halted now, but not over a restart of the service", stored.error()));
+  // What is in force by now may be another one's halt.
+  if (!halt_) co_return fail(ErrorCode::conflict, "it was resumed while this halt was rolling back");
+  const std::optional<Error> unsaved = stored ? halt_unsaved_ : stored.error();
+  if (unsaved) co_return fail(context("halted now, but not over a restart of the service", *unsaved));
   co_return halt_state();
 }
 
@@ -390,6 +399,7 @@ Result<> Manager::resume(Caller by) {
   const auto stored = store_.set_halt(std::nullopt);
   if (!stored) return stored;
   halt_.reset();
+  halt_unsaved_.reset();
   desired_.halted = false;
   tell("halt.cleared", "", by);
   reconciler_.wake();

@@ -111,6 +111,7 @@ class Manager final : public Service {
   const Clock& clock_;
   Desired desired_;
   std::optional<store::Halt> halt_;
+  std::optional<Error> halt_unsaved_;  // why it is not in the store
   ManagerOptions options_;
   std::uint64_t random_counter_ = 0;
   Metrics metrics_;

@@ -135,6 +135,7 @@ class Reconciler {
   boost::asio::awaitable<void> hear_predecessors(Endpoint& endpoint, std::string target_id);
   bool is_unheard(const std::string& id) const;
   void hear_late(const Journal::Source& source, std::string_view log, bool is_over);
+  void note_end(const Journal::Source& source, const program::FaultEnded& report);
   bool is_attached_by(const std::string& id, const std::weak_ptr<InjectorLink>& link) const;
   std::set<std::pair<std::string, std::string>> catching_up() const;
   // reconciler_accounting.cpp

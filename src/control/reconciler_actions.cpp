@@ -226,7 +226,7 @@ void Reconciler::on_report(const std::string& endpoint_name, const std::string& 
     if (found != runtimes_.end() && found->second.state) found->second.state->active.push_back(started->fault);
     journal_.started(source, *started);
   }
-  if (const auto* ended = std::get_if<program::FaultEnded>(&report)) journal_.ended(source, *ended);
+  if (const auto* ended = std::get_if<program::FaultEnded>(&report)) note_end(source, *ended);
   if (const auto* failed = std::get_if<program::FaultFailed>(&report)) journal_.failed_anew(source, *failed);
   if (const auto* log = std::get_if<program::Log>(&report))
     log::info("injector {}: {}", id.substr(0, 12), log->message);

@@ -94,7 +94,7 @@ void Reconciler::hear_late(const Journal::Source& source, std::string_view log, 
     if (const auto* started = std::get_if<program::FaultStarted>(&report)) begun.push_back(started->fault);
     if (const auto* ended = std::get_if<program::FaultEnded>(&report)) {
       std::erase_if(begun, [&](const auto& fault) { return is_same(fault, ended->fault); });
-      journal_.ended(source, *ended);
+      note_end(source, *ended);
     }
   }
   if (!is_over) return;
@@ -102,6 +102,14 @@ void Reconciler::hear_late(const Journal::Source& source, std::string_view log, 
   const bool frozen = found != runtimes_.end() && found->second.silent;
   const std::string why(frozen ? frozen_end : "the injector ended; the kernel dropped its rules with it");
   for (const auto& fault : begun) journal_.ended_untold(source, fault, why);
+}
+
+// Of what it holds the state that comes next may get lost, or the one that came last be from before.
+void Reconciler::note_end(const Journal::Source& source, const program::FaultEnded& report) {
+  const auto found = runtimes_.find(source.injector);
+  if (found != runtimes_.end() && found->second.state)
+    std::erase_if(found->second.state->active, [&](const auto& fault) { return is_same(fault, report.fault); });
+  journal_.ended(source, report);
 }
 
 // The owners of network namespaces, with their endpoints, whose injectors are being heard.
