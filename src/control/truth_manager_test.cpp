@@ -41,6 +41,23 @@ TEST_F(TruthfulManager, AnEnginesClockThatDiffersDegradesItsPolicies) {
   EXPECT_THAT(manager_->policy("cut")->status.message, HasSubstr("ahead of this service's"));
 }
 
+TEST_F(TruthfulManager, AHaltThatIsResumedBeforeItHasRolledBackSaysSo) {
+  engine_->run_container("web", {{"service", "web"}});
+  engine_->creating_takes = 300ms;
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return engine_->creations > 0; });
+  std::optional<Result<HaltView>> halted;
+  asio::co_spawn(io_, manager_->halt(""),
+                 [&](std::exception_ptr, Result<HaltView> answer) { halted = std::move(answer); });
+  until([&] { return manager_->halt_state().halted; });
+  ASSERT_TRUE(manager_->resume());
+  ASSERT_TRUE(wait_for(manager_->remove_policy("cut", false, std::nullopt)));
+  until([&] { return halted.has_value(); });
+  ASSERT_FALSE(*halted);
+  EXPECT_EQ(halted->error().code, ErrorCode::conflict);
+  EXPECT_THAT(halted->error().message, HasSubstr("resumed"));
+}
+
 TEST_F(TruthfulManager, AWindowThatAFormerServiceBeganIsNotMissedForAHalt) {
   engine_->run_container("web", {{"service", "web"}});
   ASSERT_TRUE(manager_->create_policy(draft(
