@@ -110,7 +110,7 @@ def test_a_frozen_injector_is_noticed_and_replaced(own_service, pair):
 @pytest.mark.testbed
 def test_a_killed_service_ends_its_faults_with_the_lease(own_service, pair):
     target, peer, selector = pair
-    lease = 3 if PATIENCE == 1 else 40  # an emulator may take long for the pings alone
+    lease = 3 if PATIENCE == 1 else 24  # an emulator may take long for the pings alone
     service = own_service("--lease", f"{lease}s")
     service.wait_active(service.create("latency", selector, "-o", "delay=100ms"))
     pid, ip = target.pid, peer.ip  # what takes time to ask for
