@@ -245,9 +245,7 @@ TEST_F(CatchingUp, AnInjectorThatTheEngineRefusesToAttachToIsReplacedAndHeardBef
 class BehindASilentEngine : public CatchingUp {
  protected:
   BehindASilentEngine() {
-    stop_service();
-    options.lease = 3s;
-    start_service();
+    restart_service(3s);
     hold(R"("frequency": "1m", "duration": "40s")");
     before_ = engine_->injector_ids();
     engine_->injectors_answer = false;

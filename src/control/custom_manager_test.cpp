@@ -59,8 +59,7 @@ TEST_F(CustomManagerTest, RunsTheImageBesideTheTarget) {
 
 TEST_F(CustomManagerTest, TargetsInOneNetworkNamespaceFareAlike) {
   const std::string db = engine_->run_container("db", {{"service", "db"}});
-  const std::string beside = engine_->run_container("beside", {{"service", "db"}});
-  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  run_beside(db, "beside", {{"service", "db"}});
   until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
   ASSERT_TRUE(manager_->create_policy(custom(R"(, "frequency": "1h", "duration": "1m")")));
   ASSERT_TRUE(wait_for(manager_->settled("skew")));

@@ -121,6 +121,8 @@ docker::ContainerSpec snapshot_spec(std::string_view endpoint, std::string_view 
 
 bool is_custom(const docker::Container& container) { return !label_of(container, label::policy).empty(); }
 
+bool is_network_injector(const docker::Container& container) { return is_injector(container) && !is_custom(container); }
+
 ObservedCustom custom_from(std::string_view endpoint, const docker::Container& container) {
   ObservedCustom custom;
   custom.endpoint = endpoint;

@@ -56,6 +56,8 @@ docker::ContainerSpec snapshot_spec(std::string_view endpoint, std::string_view 
 
 // Whether a container of ours is of a custom image, and what its labels say; the rest is left empty.
 bool is_custom(const docker::Container& container);
+// An injector of Entropy's own, which serves a network namespace.
+bool is_network_injector(const docker::Container& container);
 ObservedCustom custom_from(std::string_view endpoint, const docker::Container& container);
 program::Fault fault_from(const docker::Container& container);
 

@@ -119,17 +119,15 @@ std::map<std::string, Claim> claims_of(const policy::Policy& policy,
                                        Places& places) {
   const std::size_t failures = policy::failure_names(policy).size();
   std::map<std::string, Claim> claims;
-  std::set<const ObservedContainer*> namespaces;
+  FirstOfNamespace is_first(index);
   for (const auto* container : containers) {
-    // Of two targets in one namespace the first one's dice count.
-    const ObservedContainer& owner = index.owner(*container);
-    if (!namespaces.insert(&owner).second) continue;
+    if (!is_first(*container)) continue;
     const std::string name = schedule_name(container->container);
     Claim& claim = claims[name];
     claim.policy = policy.name;
     claim.name = name;
     claim.faults += failures;
-    claim.places.push_back(&places.at(owner));
+    claim.places.push_back(&places.at(index.owner(*container)));
   }
   return claims;
 }

@@ -86,8 +86,7 @@ TEST_F(LimitedManager, ANewServiceLetsThoseInThatAreIn) {
 
 TEST_F(LimitedManager, WhoSharesANetworkIsHeldBackTogether) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
-  const auto beside = engine_->run_container("beside", {{"service", "db"}});
-  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  run_beside(db, "beside", {{"service", "db"}});
   until([&] { return manager_->targets(std::nullopt, {}).size() == 7; });
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
   until([&] { return active("cut") == 2; });

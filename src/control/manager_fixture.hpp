@@ -39,6 +39,17 @@ class ManagerTest : public testing::Test {
     manager_->add_endpoint("fake", std::move(fake));
     spawn(io_.get_executor(), "the manager", manager_->run());
   }
+  void restart_service(Duration lease) {
+    stop_service();
+    options.lease = lease;
+    start_service();
+  }
+  // In the owner's network namespace, as a sidecar.
+  std::string run_beside(const std::string& owner, std::string name, docker::Labels labels) {
+    const auto id = engine_->run_container(std::move(name), std::move(labels));
+    engine_->containers.at(id).container.network_mode = concat("container:", owner);
+    return id;
+  }
   // Like kill -9: no rollback; what the engine holds stays.
   void stop_service() {
     if (!manager_) return;

@@ -105,9 +105,7 @@ TEST_F(ManagerTest, HaltIsVerifiedAndRefusesStarts) {
 }
 
 TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
-  stop_service();
-  options.lease = 2min;  // no renewal comes in between, which it would answer
-  start_service();
+  restart_service(2min);  // no renewal comes in between, which it would answer
   engine_->injectors_answer = false;
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
@@ -125,9 +123,7 @@ TEST_F(ManagerTest, ASilentInjectorIsReplaced) {
 }
 
 TEST_F(ManagerTest, ASilentInjectorThatTheEngineDoesNotRemoveAtOnceIsNotAskedAgain) {
-  stop_service();
-  options.lease = 2min;
-  start_service();
+  restart_service(2min);
   engine_->run_container("db", {{"service", "db"}});
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   until([&] { return phase("cut") == Phase::active; });
@@ -404,8 +400,7 @@ TEST_F(ManagerTest, AWindowHasOneOutcome) {
 
 TEST_F(ManagerTest, TwoTargetsInOneNetworkNamespaceHaveOneWindow) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
-  const auto beside = engine_->run_container("beside", {{"service", "db"}});
-  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  run_beside(db, "beside", {{"service", "db"}});
   until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
   ASSERT_TRUE(manager_->create_policy(
       draft(R"({"name": "once", "selector": "service=db", "failure": "partition", "duration": "1s"})")));
@@ -420,8 +415,7 @@ TEST_F(ManagerTest, TwoTargetsInOneNetworkNamespaceHaveOneWindow) {
 
 TEST_F(ManagerTest, TargetsInOneNetworkNamespaceFareAlike) {
   const auto db = engine_->run_container("db", {{"service", "db"}});
-  const auto beside = engine_->run_container("beside", {{"service", "db"}});
-  engine_->containers.at(beside).container.network_mode = concat("container:", db);
+  run_beside(db, "beside", {{"service", "db"}});
   until([&] { return manager_->targets(std::nullopt, {}).size() == 2; });
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=db")));
   until([&] { return phase("cut") == Phase::active; });

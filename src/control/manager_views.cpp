@@ -24,11 +24,11 @@ constexpr std::size_t most_forecast_rows = 1000;
 class Forecast {
  public:
   Forecast(const policy::Policy& policy, const Plan& plan, const Index& index) : policy_(policy), picks_(plan.picks) {
-    std::set<const ObservedContainer*> namespaces;
+    FirstOfNamespace is_first(index);
     for (const auto& target : plan.matches.at(policy.name).targets) {
       const auto* container = index.find(target.endpoint, target.id);
       const bool of_injector = container != nullptr && !policy.failures.empty();
-      if (of_injector && !namespaces.insert(&index.owner(*container)).second) continue;
+      if (of_injector && !is_first(*container)) continue;
       targets_.emplace(target.endpoint, container == nullptr ? target.name : schedule_name(container->container));
     }
   }

@@ -2,6 +2,7 @@
 // injectors by their target.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -41,6 +42,18 @@ class Index {
   std::unordered_map<const ObservedContainer*, const ObservedContainer*> restarted_owners_;
   std::unordered_map<const ObservedContainer*, std::vector<const ObservedContainer*>> guests_;
   std::vector<const ObservedInjector*> injectors_;  // by endpoint and target, as observed
+};
+
+// Of a policy's targets in one network namespace the first one's dice count, for all of them.
+class FirstOfNamespace {
+ public:
+  explicit FirstOfNamespace(const Index& index) : index_(index) {}
+  // Whether none of its namespace was asked for before.
+  bool operator()(const ObservedContainer& container) { return seen_.insert(&index_.owner(container)).second; }
+
+ private:
+  const Index& index_;
+  std::set<const ObservedContainer*> seen_;  // owners
 };
 
 // Of a policy's targets: the limits are asked for the one in a namespace whose dice count, and hold back all of it.

@@ -9,14 +9,20 @@ using testing::HasSubstr;
 
 class NeighbouringManager : public ManagerTest {
  protected:
+  void serve_web() {
+    web = engine_->run_container("web", {{"service", "web"}});
+    ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+    until([&] { return phase("cut") == Phase::active; });
+  }
   std::string injector_of(const std::string& manager, const std::string& target) {
     return engine_->run_container(
         "entropy-old-name", {{"entropy.injector", "true"}, {"entropy.manager", manager}, {"entropy.target", target}});
   }
+  std::string web;
 };
 
 TEST_F(NeighbouringManager, AnotherServicesInjectorBesideATargetIsSaidThoughItsNameTellsNothing) {
-  const auto web = engine_->run_container("web", {{"service", "web"}});
+  web = engine_->run_container("web", {{"service", "web"}});
   const auto other = injector_of("m2", web);
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
   until([&] { return phase("cut") == Phase::degraded; });
@@ -27,7 +33,7 @@ TEST_F(NeighbouringManager, AnotherServicesInjectorBesideATargetIsSaidThoughItsN
 }
 
 TEST_F(NeighbouringManager, AnotherServicesInjectorThatIsAboutToStartIsBesideATarget) {
-  const auto web = engine_->run_container("web", {{"service", "web"}});
+  web = engine_->run_container("web", {{"service", "web"}});
   const auto other = injector_of("m2", web);
   engine_->containers.at(other).container.state = "created";
   engine_->repeat_event("create", other);
@@ -41,9 +47,7 @@ TEST_F(NeighbouringManager, AnotherServicesInjectorThatIsAboutToStartIsBesideATa
 }
 
 TEST_F(NeighbouringManager, OfTwoInjectorsThatWereMadeInTheSameMomentOneStays) {
-  const auto web = engine_->run_container("web", {{"service", "web"}});
-  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
-  until([&] { return phase("cut") == Phase::active; });
+  serve_web();
   const auto theirs = injector_of("m0", web);
   until([&] { return phase("cut") == Phase::degraded; });
   until([&] { return engine_->injector_ids().size() == 1; });
@@ -54,9 +58,7 @@ TEST_F(NeighbouringManager, OfTwoInjectorsThatWereMadeInTheSameMomentOneStays) {
 }
 
 TEST_F(NeighbouringManager, TheServiceWhoseIdComesFirstKeepsItsInjector) {
-  const auto web = engine_->run_container("web", {{"service", "web"}});
-  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
-  until([&] { return phase("cut") == Phase::active; });
+  serve_web();
   injector_of("m2", web);
   until([&] { return manager_->endpoints().front().message.find("manager m2") != std::string::npos; });
   io_.run_for(100ms);

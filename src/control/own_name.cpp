@@ -17,7 +17,7 @@ std::unexpected<Error> is_there_already(const docker::Container& injector) {
 Result<> check_nobody_is_beside(const Endpoint& where, const std::string& target_id, const std::string& manager_id) {
   for (const auto& [id, cached] : where.containers()) {
     const docker::Container& each = cached.container();
-    if (!is_injector(each) || is_custom(each) || label_of(each, label::target) != target_id) continue;
+    if (!is_network_injector(each) || label_of(each, label::target) != target_id) continue;
     if (!cached.up && each.state != "created") continue;  // which may run by now, and nobody has seen it
     if (label_of(each, label::manager) != manager_id) return is_there_already(each);
   }

@@ -184,9 +184,9 @@ void pick(Plan& plan, const Desired& desired, const Index& index, Serving& servi
   if (policy.pick.all() && !desired.rules.limits.any()) return;
   const Observed& observed = index.observed();
   Candidates candidates{{}, observed.lost.empty()};
-  std::set<const ObservedContainer*> namespaces;
+  FirstOfNamespace is_first(index);
   for (const auto* container : serving.containers) {
-    const bool has_dice = !policy.container_failures.empty() || namespaces.insert(&index.owner(*container)).second;
+    const bool has_dice = !policy.container_failures.empty() || is_first(*container);
     if (has_dice) candidates.names.insert(schedule_name(container->container));
   }
   for (const auto* container : serving.down) candidates.names.insert(schedule_name(container->container));

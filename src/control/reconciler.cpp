@@ -76,13 +76,18 @@ asio::awaitable<void> Reconciler::run() {
 }
 
 bool Reconciler::close_unclaimed(Duration running_for) {
-  return journal_.close_unclaimed([&](const store::FaultRecord& left) { return over_by(left, running_for); });
+  std::set<const Endpoint*> heard;
+  for (const auto& each : endpoints_) {
+    if (are_all_heard(*each)) heard.insert(each.get());
+  }
+  return journal_.close_unclaimed([&](const store::FaultRecord& left) { return over_by(left, heard, running_for); });
 }
 
 // Whoever holds what a former service left open is attached to, and claims it, once its engine is known. What no
 // injector claims, when all have been heard, was over when the engine was asked. At one that can't be asked it may hold
 // as long as its lease.
-std::optional<Time> Reconciler::over_by(const store::FaultRecord& left, Duration running_for) const {
+std::optional<Time> Reconciler::over_by(const store::FaultRecord& left, const std::set<const Endpoint*>& heard,
+                                        Duration running_for) const {
   const Time now = clock_.now();
   const auto if_true = [](bool is_over, Time by) { return is_over ? std::optional(by) : std::nullopt; };
   const Endpoint* where = endpoint(left.endpoint);
@@ -91,18 +96,17 @@ std::optional<Time> Reconciler::over_by(const store::FaultRecord& left, Duration
   const Duration known_for = timing_.elapsed() - *where->known_since();
   const bool is_late = known_for > 2 * answer_time;
   if (!failure::find_kind(left.failure)) return if_true(is_late, now);  // of no injector of ours
-  return if_true(is_late || are_all_heard(*where), now - known_for);
+  return if_true(is_late || heard.contains(where), now - known_for);
 }
 
 bool Reconciler::are_all_heard(const Endpoint& where) const {
   return std::ranges::all_of(where.containers(), [&](const auto& entry) {
     const auto& [id, cached] = entry;
-    const docker::Container& each = cached.container();
-    const bool is_asked = cached.up && is_injector(each) && !control::is_custom(each) &&
-                          label_of(each, label::manager) == options_.manager_id;
+    const bool is_asked = cached.is_of_ours() && cached.up && is_network_injector(cached.container()) &&
+                          label_of(cached.container(), label::manager) == options_.manager_id;
+    if (!is_asked) return true;
     const auto found = runtimes_.find(id);
-    return !is_asked ||
-           (found != runtimes_.end() && found->second.link && found->second.state && !found->second.catching_up_since);
+    return found != runtimes_.end() && found->second.link && found->second.state && !found->second.catching_up_since;
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -110,7 +111,8 @@ class Reconciler {
   void note_needs(const Plan& plan);
   void drop_dead_injectors();
   bool close_unclaimed(Duration running_for);
-  std::optional<Time> over_by(const store::FaultRecord& left, Duration running_for) const;
+  std::optional<Time> over_by(const store::FaultRecord& left, const std::set<const Endpoint*>& heard,
+                              Duration running_for) const;
   bool are_all_heard(const Endpoint& where) const;
   // reconciler_silence.cpp
   void notice_silence();
@@ -143,7 +145,6 @@ class Reconciler {
   void account_windows(const Index& index, const Plan& plan, Time now);
   void account_target(const Accountable& target, Time now);
   std::string reason_of_miss(const Accountable& target, Time begin) const;
-  void let_one_stay(Observed& observed) const;
   void observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const;
   void start_action(const Action& action);
   Duration until_next_pass(Time now) const;

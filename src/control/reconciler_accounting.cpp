@@ -30,14 +30,12 @@ void Reconciler::account_windows(const Index& index, const Plan& plan, Time now)
   const auto unheard = catching_up();
   for (const auto& record : desired_.policies) {
     if (!policy::is_on(record)) continue;
-    std::set<const ObservedContainer*> namespaces;
+    FirstOfNamespace is_first(index);
     const bool of_network = record.policy.container_failures.empty();
     for (const auto& target : plan.matches.at(record.policy.name).targets) {
       const auto* container = index.find(target.endpoint, target.id);
-      const ObservedContainer& owner = index.owner(*container);
-      // Of two targets in one network namespace the first one's dice count, as in the plan.
-      if (of_network && !namespaces.insert(&owner).second) continue;
-      const bool wait = of_network && unheard.contains({target.endpoint, owner.container.id});
+      if (of_network && !is_first(*container)) continue;
+      const bool wait = of_network && unheard.contains({target.endpoint, index.owner(*container).container.id});
       account({record, target, schedule_name(container->container), wait});
     }
     for (const auto& target : plan.matches.at(record.policy.name).down) {

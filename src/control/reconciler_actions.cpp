@@ -184,7 +184,7 @@ asio::awaitable<void> Reconciler::remove(RemoveInjector action) {
   log::info("{}: removing injector {}: {}", action.endpoint, action.id.substr(0, 12), action.reason);
   const bool unheard = is_unheard(action.id);
   if (const auto known = runtimes_.find(action.id); known != runtimes_.end())
-    known->second.given_up |= known->second.awaits_answer();
+    known->second.condemned |= known->second.awaits_answer();
   close_link(action.id);
   if (unheard) co_await hear_last_words(where, action.id);
   const auto removed = co_await where.engine().remove_container(action.id);

@@ -78,7 +78,7 @@ asio::awaitable<void> Reconciler::hear_predecessors(Endpoint& where, std::string
   std::vector<std::string> unheard;
   for (const auto& [id, cached] : where.containers()) {
     const docker::Container& each = cached.container();
-    const bool ours = is_injector(each) && !control::is_custom(each) && label_of(each, label::target) == target_id &&
+    const bool ours = is_network_injector(each) && label_of(each, label::target) == target_id &&
                       label_of(each, label::manager) == options_.manager_id;
     if (ours && is_unheard(id)) unheard.push_back(id);
   }

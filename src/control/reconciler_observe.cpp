@@ -1,5 +1,6 @@
 // What the reconciler sees of the engines and of its injectors.
 #include <algorithm>
+#include <set>
 
 #include "control/labels.hpp"
 #include "control/reconciler_runtime.hpp"
@@ -10,6 +11,13 @@ namespace {
 bool has_peers(const failure::Failure& failure) {
   const failure::Filter& filter = failure::filter_of(failure);
   return !filter.peers.empty() || !filter.exclude.empty();
+}
+
+// Who finds another's injector beside a target makes none, but two may look at the same time, and after a renaming the
+// names of theirs differ. Of the two services the one whose id comes first keeps its own; both know that.
+void let_one_stay(std::vector<ObservedInjector>& ours, const std::set<std::pair<std::string, std::string>>& taken) {
+  if (taken.empty()) return;
+  for (auto& injector : ours) injector.gives_way = taken.contains({injector.endpoint, injector.target_id});
 }
 
 // As a target, as a peer, or in a condition.
@@ -29,6 +37,7 @@ bool has_in_view(const policy::Policy& policy, const ObservedContainer& containe
 
 Observed Reconciler::observe() const {
   Observed observed;
+  std::set<std::pair<std::string, std::string>> taken;  // by services whose ids come first: endpoints and targets
   const Time now = clock_.now();
   for (const auto& endpoint : endpoints_) {
     if (endpoint->lost()) observed.lost[endpoint->name()] = *endpoint->lost();
@@ -50,6 +59,8 @@ Observed Reconciler::observe() const {
       const std::string manager = label_of(cached.container(), label::manager);
       if (manager != options_.manager_id) {
         observed.others[endpoint->name()].insert(manager);
+        if (cached.up && manager < options_.manager_id && is_network_injector(cached.container()))
+          taken.emplace(endpoint->name(), label_of(cached.container(), label::target));
         continue;
       }
       if (control::is_custom(cached.container())) {
@@ -64,7 +75,7 @@ Observed Reconciler::observe() const {
       observed.injectors.push_back(std::move(injector));
     }
   }
-  let_one_stay(observed);
+  let_one_stay(observed.injectors, taken);
   observed.hosts = hosts_->known();
   observed.unresolved = hosts_->unresolved();
   for (const auto& [target, failure] : failures_) observed.failures[target] = failure.message;
@@ -72,21 +83,6 @@ Observed Reconciler::observe() const {
   customs_.add_troubles(observed);
   acts_.observe(observed);
   return observed;
-}
-
-// Who finds another's injector beside a target makes none, but two may look at the same time, and after a renaming the
-// names of theirs differ. Of the two services the one whose id comes first keeps its own; both know that.
-void Reconciler::let_one_stay(Observed& observed) const {
-  for (auto& injector : observed.injectors) {
-    if (!observed.others.contains(injector.endpoint)) continue;
-    const auto stays = [&](const auto& entry) {
-      const docker::Container& each = entry.second.container();
-      return entry.second.up && is_injector(each) && !control::is_custom(each) &&
-             label_of(each, label::target) == injector.target_id &&
-             label_of(each, label::manager) < options_.manager_id;
-    };
-    injector.gives_way = std::ranges::any_of(endpoint(injector.endpoint)->containers(), stays);
-  }
 }
 
 void Reconciler::observe_down(Observed& observed, const Endpoint& endpoint, const CachedContainer& cached) const {

@@ -23,9 +23,9 @@ struct Reconciler::Runtime {
   // By the time that never jumps.
   Duration sent_at{};
   Duration connected_at{};
-  Duration heard_at{};    // of the last report
-  bool silent = false;    // no report in time; what it held last is not counted on any more
-  bool given_up = false;  // it had not answered to its program when its removal began, which goes on until it is gone
+  Duration heard_at{};     // of the last report
+  bool silent = false;     // no report in time; what it held last is not counted on any more
+  bool condemned = false;  // it had not answered to its program when its removal began, which goes on until it is gone
   bool asked_about = false;  // the engine, whether it is there, for nothing is heard of it
   Duration asked_at{};       // once more, after the engine was silent, too
   std::optional<program::State> state;
@@ -39,7 +39,7 @@ struct Reconciler::Runtime {
 
   void show(ObservedInjector& injector, Duration elapsed) const {
     injector.attached = link != nullptr;
-    injector.silent = silent || given_up || (awaits_answer() && elapsed >= sent_at + answer_time);
+    injector.silent = silent || condemned || (awaits_answer() && elapsed >= sent_at + answer_time);
     injector.unheard = asked_about;
     injector.sent_revision = sent_revision;
     injector.sent = sent;

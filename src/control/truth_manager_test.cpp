@@ -93,9 +93,7 @@ TEST_F(TruthfulManager, AWindowThatComesAgainIsNotBothHitAndMissed) {
 }
 
 TEST_F(TruthfulManager, WhatNobodyHearsOfEndsWithItsLease) {
-  stop_service();
-  options.lease = 1s;
-  start_service();
+  restart_service(1s);
   engine_->run_container("web", {{"service", "web"}});
   ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
   until([&] { return active("cut") == 1; });

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import docker, injector_containers, inside, kernel_state, wait_until
+from conftest import PATIENCE, docker, injector_containers, inside, kernel_state, wait_until
 
 
 def slow(round_trips):
@@ -55,7 +55,8 @@ def test_an_injector_that_runs_out_of_memory_leaves_clean_traffic(own_service, p
         except (BrokenPipeError, subprocess.TimeoutExpired):
             attached.kill()
     wait_until(lambda: injector not in injector_containers(), "the kernel has killed it")
-    assert sum(slow(target.rtt(peer))) <= 2  # where the machine is slow one or two may be late by themselves
+    late_by_themselves = 0 if PATIENCE == 1 else 2
+    assert sum(slow(target.rtt(peer))) <= late_by_themselves
     assert target.kernel_state() == []
 
 
