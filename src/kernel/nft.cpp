@@ -209,9 +209,9 @@ void add_chain(Writer& out, Family family, std::string_view table, const Chain& 
   begin(out, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, family);
   out.text(NFTA_CHAIN_TABLE, table);
   out.text(NFTA_CHAIN_NAME, chain.name);
-  if (chain.hook == no_hook) return;
+  if (!chain.hook) return;
   out.nest(NFTA_CHAIN_HOOK, [&] {
-    out.u32(NFTA_HOOK_HOOKNUM, chain.hook);
+    out.u32(NFTA_HOOK_HOOKNUM, *chain.hook);
     out.u32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(chain.priority));
     if (!chain.device.empty()) out.text(NFTA_HOOK_DEV, chain.device);
   });
@@ -278,7 +278,7 @@ Result<std::vector<Chain>> decode_chains(View answer, std::string_view table) {
         const auto name = find_text(a, NFTA_CHAIN_NAME);
         const auto hook = find(a, NFTA_CHAIN_HOOK);
         if (name && !hook) {
-          chains.push_back({*name, no_hook, 0, {}, {}});
+          chains.push_back({*name, std::nullopt, 0, {}, {}});
           return {};
         }
         const auto number = hook ? find_u32(*hook, NFTA_HOOK_HOOKNUM) : std::nullopt;

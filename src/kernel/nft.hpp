@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -128,12 +129,10 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-inline constexpr std::uint32_t no_hook = UINT32_MAX;
-
-// A base chain of type filter, or with `no_hook` one that rules go to. `device` only in family netdev.
+// A base chain of type filter, or without a hook one that rules go to. `device` only in family netdev.
 struct Chain {
   std::string name;
-  std::uint32_t hook = no_hook;  // NF_INET_... or NF_NETDEV_...
+  std::optional<std::uint32_t> hook;  // NF_INET_... or NF_NETDEV_...
   std::int32_t priority = 0;
   std::string device;
   std::vector<Rule> rules;

@@ -85,7 +85,7 @@ class TableBuilder {
     if (!works || fits.alternatives.empty()) return;
     if (std::ranges::find(table_.chains, chain, &Chain::name) != table_.chains.end()) return;
     table_.chains.push_back(
-        {chain, nft::no_hook, 0, {}, class_rules(stage, table_.family, each.effect, slot, around_)});
+        {chain, std::nullopt, 0, {}, class_rules(stage, table_.family, each.effect, slot, around_)});
   }
 
   static bool is_on(const std::string& device, const Match& match) {
