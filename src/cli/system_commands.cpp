@@ -110,7 +110,8 @@ void examine_others(Diagnosis& diagnosis, const json::value& endpoint) {
   for (const auto& each : others->get_array()) {
     const auto orphans = texts_at(each, "orphans");
     diagnosis.note(concat("the Entropy with the manager id ", field_text(each, "manager"), " has ",
-                          field_text(each, "containers"), " containers there, which are left alone"));
+                          field_text(each, "containers"), " containers there, which are left alone",
+                          orphans.empty() ? " (served, as far as can be told)" : ""));
     if (orphans.empty()) continue;
     diagnosis.bad(concat("nobody serves ", join(orphans, ", "), " any more: entropy doctor --fix removes ",
                          orphans.size() == 1 ? "it" : "them"));
