@@ -260,6 +260,18 @@ TEST_F(InjectorTest, AFaultThatSomebodyUndidIsMadeAgain) {
   EXPECT_THAT(story(), ElementsAre("log", "state"));
 }
 
+// As doubles, shares are rarely just one of the kernel's steps.
+TEST_F(InjectorTest, SharesThatTheKernelRoundsAreNotTakenForUndone) {
+  const auto losing = [](const char* percent) { return make_failure("loss", {{"percent", percent}}); };
+  follow({every_ten_seconds("a", {losing("10")}), every_ten_seconds("b", {losing("20"), losing("1.1")})});
+  go_to(epoch);
+  ASSERT_EQ(last_state().active.size(), 3u);
+  forget();
+  advance(1s);
+  EXPECT_THAT(story(), IsEmpty());
+  EXPECT_THAT(backend_.applies, IsEmpty());
+}
+
 TEST_F(InjectorTest, AFaultThatCantBeMadeAgainHasEndedUntilInterfacesCome) {
   go_to(epoch);
   follow({slow_entry()});

@@ -222,7 +222,7 @@ Result<kernel::State> merge(const std::vector<Part>& parts) {
     if (!classes) return fail(std::move(classes.error()));
     for (auto& each : *classes) traffic->classes.push_back(std::move(each.whole));
   }
-  return state;
+  return kernel::canonical(std::move(state));
 }
 
 std::vector<std::string> explain(const std::vector<Part>& parts, const std::string& interfaces) {

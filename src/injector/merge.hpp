@@ -38,7 +38,7 @@ std::vector<std::string> parts_in(std::string_view name);
 // Which packets it is for, either way; nullopt: none now.
 std::optional<kernel::Match> match_of(const Part& part);
 
-// An error where the filters overlap in more ways than the kernel can tell apart.
+// As it is read back where it holds. An error where the filters overlap in more ways than the kernel can tell apart.
 Result<kernel::State> merge(const std::vector<Part>& parts);
 
 // Line by line what holds for whom and by whose doing: "eth0 egress to 10.0.0.3: delay 50ms from slow-db + loss 1% from

@@ -82,9 +82,6 @@ struct Surroundings {
   std::uint16_t name_queue = 0;
 };
 
-// The nearest state that the rules can express exactly: shares in steps of 10^-9 between 0 and 1.
-State canonical(State state);
-
 // Whether the rules send what leaves to the qdiscs.
 bool passes_qdiscs(const Effect& egress, const Surroundings& around);
 

@@ -138,6 +138,10 @@ struct State {
   bool empty() const { return egress.empty() && ingress.empty() && names.empty(); }
 };
 
+// The nearest state that a kernel can be made to hold, which is what is read back: shares of loss and duplicates in
+// steps of 10^-9 between 0 and 1.
+State canonical(State state);
+
 // Bytes that may pass at once where nothing else is said: a few milliseconds' worth, and never less than two packets.
 inline std::uint32_t burst_of(const RateCap& rate) {
   constexpr std::uint64_t least = 3200;

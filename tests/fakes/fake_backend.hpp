@@ -54,7 +54,7 @@ class FakeBackend final : public kernel::Backend {
 
  private:
   void hold(const kernel::State& state) {
-    held = state;
+    held = kernel::canonical(state);
     if (held.empty()) matched = 0;
   }
 };

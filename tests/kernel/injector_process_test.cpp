@@ -134,6 +134,15 @@ TEST_F(InjectorProcessTest, APartitionCutsAndIsUndone) {
   EXPECT_TRUE(passes());
 }
 
+// It is looked at every second, and nothing is said while it is as it was.
+TEST_F(InjectorProcessTest, ALossThatHoldsIsSaidOnce) {
+  sidekick_->send(program_of("loss", {{"percent", "10"}}));
+  ASSERT_TRUE(sidekick_->next<State>());
+  std::this_thread::sleep_for(1500ms);
+  sidekick_->send(program::Lease{30s});
+  EXPECT_THAT(sidekick_->next_line().value_or(""), ::testing::HasSubstr("alive"));
+}
+
 TEST_F(InjectorProcessTest, WindowsBeginAndEndByTheClock) {
   auto program = program_of("partition", {});
   auto& schedule = program.entries[0].schedule;
