@@ -20,9 +20,9 @@ constexpr unsigned bands = 1 + most_classes;
 constexpr std::uint32_t handle_step = 0x1'0000;
 constexpr std::uint32_t major_mask = 0xffff'0000;
 
+// Rounded down: the kernel adds some of them up in 32 bits, where two that make 1 together must not begin anew at 0.
 std::uint32_t scaled(double share) {
-  return static_cast<std::uint32_t>(
-      std::llround(std::clamp(share, 0.0, 1.0) * std::numeric_limits<std::uint32_t>::max()));
+  return static_cast<std::uint32_t>(std::clamp(share, 0.0, 1.0) * std::numeric_limits<std::uint32_t>::max());
 }
 
 Netem delaying(const Delay& delay) {

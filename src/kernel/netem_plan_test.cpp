@@ -155,6 +155,18 @@ TEST(NetemPlan, TheFirstLosesWhereRulesCant) {
   EXPECT_EQ(dropping[0].loss, std::numeric_limits<std::uint32_t>::max());
 }
 
+// sch_netem.c adds up the chances to leave a state, in 32 bits.
+TEST(NetemPlan, ChancesToLeaveAStateDoNotExceedCertainty) {
+  for (const double p : {0.1, 0.25, 0.3, 0.5}) {
+    Effect effect;
+    effect.models = {Markov{p, 1 - p, p, 1, 1 - p}};
+    const auto model = std::get<tc::NetemMarkov>(netems_for(effect).front().model);
+    EXPECT_LE(std::uint64_t{model.p13} + model.p14, std::numeric_limits<std::uint32_t>::max()) << p;
+    EXPECT_LE(std::uint64_t{model.p31} + model.p32, std::numeric_limits<std::uint32_t>::max()) << p;
+    EXPECT_EQ(model.p23, std::numeric_limits<std::uint32_t>::max());
+  }
+}
+
 TEST(NetemPlan, CorrelatedReordersKeepTheirShare) {
   for (const double correlation : {0.0, 0.25, 0.5, 0.9}) {
     const Effect effect = {{}, {{0.25, 10ms, correlation, 0}}, 0, Cut::none};
