@@ -249,6 +249,25 @@ TEST(Ruleset, ForeignChangesAreNoticed) {
   EXPECT_THAT(*difference(tables, tables_for(state, around)), HasSubstr("chain \"egress of eth1\" of netdev differs"));
 }
 
+// The kernel lists the elements of a set in an order of its own, and this is done every second.
+TEST(Ruleset, ManyScatteredPeersAreSoonCompared) {
+  std::vector<Prefix> peers;
+  for (unsigned i = 0; i < 20'000; ++i) {
+    Prefix peer{false, {10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 1}, 32};
+    peers.push_back(peer);
+  }
+  const auto wanted = tables_for({Traffic({{"cut", to_peers(peers), delayed(1ms)}}), {}}, surroundings());
+  auto kernel = wanted;
+  for (auto& table : kernel) {
+    for (auto& set : table.sets) std::ranges::reverse(set.elements);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(difference(kernel, wanted), std::nullopt);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  kernel.back().sets.back().elements[7].key.back() ^= 4;
+  EXPECT_NE(difference(kernel, wanted), std::nullopt);
+}
+
 TEST(Ruleset, WhatIsInEitherSetOfTheLivingIsAlive) {
   const State state = {everything(Cut::drop), {}};
   const auto wanted = tables_for(state, surroundings());

@@ -1,5 +1,6 @@
 // Tables as the kernel has them: compared, changed, and understood.
 #include <algorithm>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "kernel/ruleset.hpp"
@@ -30,8 +31,14 @@ const Set* find_set(const Table* table, std::string_view name) {
   return at == table->sets.end() ? nullptr : &*at;
 }
 
+// There may be tens of thousands, which the kernel lists in an order of its own.
 bool same_elements(const Set& a, const Set& b) {
-  return std::ranges::is_permutation(a.elements, b.elements) && a.timeout == b.timeout;
+  const auto in_order = [](std::vector<nft::Element> elements) {
+    std::ranges::sort(elements, {}, [](const nft::Element& each) { return std::tie(each.key, each.end); });
+    return elements;
+  };
+  return a.timeout == b.timeout && a.elements.size() == b.elements.size() &&
+         in_order(a.elements) == in_order(b.elements);
 }
 
 // A busy machine lets one of the sets of the living fade before its turn: what is in the other is alive all the same.
