@@ -152,6 +152,11 @@ double RateSource::time_of(double bytes) const { return bytes * 8e6 / static_cas
 
 Duration RateSource::longest() const { return Duration(std::llround(time_of(queue_of(rate_)))); }
 
+void RateSource::change(const RateCap& rate, Instant latest) {
+  rate_ = rate;
+  empty_since_ = std::min(empty_since_, static_cast<double>(latest.time_since_epoch().count()));
+}
+
 std::optional<Instant> RateSource::leave(Instant due, std::size_t length) {
   const double time = time_of(static_cast<double>(length) + ethernet_header + rate_.overhead);
   const double capacity = time_of(burst_of(rate_));
@@ -177,10 +182,15 @@ void DelayLine::configure(const Effect& effect, Instant now) {
   delays_ = {effect.delays.begin(), effect.delays.end()};
   reorders_ = {effect.reorders.begin(), effect.reorders.end()};
   models_ = {effect.models.begin(), effect.models.end()};
-  rate_.reset();
-  if (effect.rate) rate_.emplace(*effect.rate);
   corrupt_ = effect.corrupt;
   const Instant latest = now + longest(effect);
+  if (!effect.rate) {
+    rate_.reset();
+  } else if (rate_) {
+    rate_->change(*effect.rate, latest);
+  } else {
+    rate_.emplace(*effect.rate);
+  }
   for (auto& packet : held_) packet.due = std::min(packet.due, latest);
   std::ranges::make_heap(held_, later);
   last_due_ = std::min(last_due_, latest);

@@ -77,6 +77,8 @@ class LossSource {
 class RateSource {
  public:
   explicit RateSource(const RateCap& rate) : rate_(rate) {}
+  // Another rate from now on. Who comes then leaves behind those who wait already, of whom none does beyond `latest`.
+  void change(const RateCap& rate, Instant latest);
   // Nullopt where the queue is full.
   std::optional<Instant> leave(Instant due, std::size_t length);
   Duration longest() const;

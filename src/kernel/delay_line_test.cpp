@@ -212,6 +212,24 @@ TEST(DelayLine, ARateSpacesPackets) {
   EXPECT_EQ(leaving.size(), 12U);
 }
 
+// Another policy's fault changes the line, or another rate holds: nobody passes those that wait for the old one.
+TEST(DelayLine, AChangeOfALineWithARateKeepsTheOrder) {
+  for (const std::uint64_t bits : {1'000'000, 500'000, 10'000'000}) {
+    DelayLine line(1);
+    Effect effect;
+    effect.rate = RateCap{1'000'000, 2'000, 0};
+    line.configure(effect, {});
+    for (std::uint32_t i = 0; i < 20; ++i) EXPECT_TRUE(line.arrive({i, 0, 1236}, Instant(Duration(i))));
+    effect.rate->bits = bits;
+    effect.corrupt = 1e-9;
+    line.configure(effect, Instant(1ms));
+    for (std::uint32_t i = 20; i < 25; ++i) EXPECT_TRUE(line.arrive({i, 0, 1236}, Instant(50ms)));
+    std::vector<HeldPacket> leaving;
+    line.leave_all(leaving);
+    EXPECT_TRUE(std::ranges::is_sorted(leaving, {}, &HeldPacket::id)) << bits;
+  }
+}
+
 TEST(DelayLine, OneBitBehindTheHeaderIsFlipped) {
   Prng prng(3);
   Bytes packet(60, 0);
