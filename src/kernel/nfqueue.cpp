@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <tuple>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -36,6 +37,19 @@ constexpr std::size_t batch_bytes = 16384;
 void begin(Writer& out, int message, std::uint16_t queue) {
   const nfgenmsg head = {AF_UNSPEC, NFNETLINK_V0, htons(queue)};
   out.begin(message_type(message), 0, bytes_of(head));
+}
+
+// Also an acknowledgement; not of a verdict, which is refused where the kernel has dropped the packet meanwhile.
+std::optional<nlmsgerr> answer_to_configuration(const Message& message) {
+  if (message.type != NLMSG_ERROR) return std::nullopt;
+  const auto answer = read_struct<nlmsgerr>(message.payload);
+  return answer && answer->msg.nlmsg_type == message_type(NFQNL_MSG_CONFIG) ? answer : std::nullopt;
+}
+
+void append_packets(View datagrams, std::vector<QueuedPacket>& packets) {
+  while (const auto message = next_message(datagrams)) {
+    if (const auto packet = decode_packet(*message)) packets.push_back(*packet);
+  }
 }
 
 }  // namespace
@@ -113,9 +127,25 @@ Result<int> PacketQueues::configure(std::uint16_t queue, QueueMode mode, bool bi
   Writer request;
   if (bind) write_bind(request, queue);
   write_configuration(request, queue, mode);
-  const auto refusal = socket_.request(request.bytes());
-  if (!refusal) return fail(refusal.error());
-  return *refusal ? (*refusal)->error : 0;
+  request.flag(NLM_F_ACK);
+  if (const auto sent = socket_.send(request.bytes()); !sent) return fail(sent.error());
+  Bytes datagram(large_slot);
+  int error = 0;
+  while (true) {
+    const auto got = socket_.receive(datagram);
+    if (!got) return fail(got.error());
+    View rest = View(datagram).first(*got);
+    const auto message = next_message(rest);
+    if (!message) return error;
+    const auto answer = answer_to_configuration(*message);
+    if (!answer) {
+      early_.insert(early_.end(), datagram.begin(), datagram.begin() + static_cast<std::ptrdiff_t>(*got));
+      early_.resize(NLMSG_ALIGN(early_.size()));
+      continue;
+    }
+    if (error == 0) error = -answer->error;
+    if (answer->msg.nlmsg_seq == request.sequence()) return error;
+  }
 }
 
 Result<> PacketQueues::prepare(std::uint16_t queue, QueueMode mode) {
@@ -134,6 +164,8 @@ Result<> PacketQueues::prepare(std::uint16_t queue, QueueMode mode) {
 }
 
 bool PacketQueues::receive(std::vector<QueuedPacket>& packets) {
+  told_ = std::exchange(early_, {});
+  append_packets(told_, packets);
   std::array<mmsghdr, slots> headers = {};
   std::array<iovec, slots> vectors = {};
   const std::size_t count = buffer_.size() / slot_;
@@ -145,10 +177,7 @@ bool PacketQueues::receive(std::vector<QueuedPacket>& packets) {
   const int got = ::recvmmsg(fd(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
   for (int i = 0; i < got; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    View rest = View(buffer_).subspan(at * slot_, headers[at].msg_len);
-    while (const auto message = next_message(rest)) {
-      if (const auto packet = decode_packet(*message)) packets.push_back(*packet);
-    }
+    append_packets(View(buffer_).subspan(at * slot_, headers[at].msg_len), packets);
   }
   return got == static_cast<int>(count);
 }

@@ -60,10 +60,12 @@ class PacketQueues {
 
  private:
   explicit PacketQueues(NetlinkSocket socket) : socket_(std::move(socket)) {}
-  // Zero or errno.
+  // Zero or errno. Packets are announced on the same socket meanwhile: those are kept for `receive`.
   Result<int> configure(std::uint16_t queue, QueueMode mode, bool bind);
 
   NetlinkSocket socket_;
+  Bytes early_;  // announcements that came before the answer to a configuration
+  Bytes told_;   // those of them that the last `receive` told of
   Bytes buffer_;
   std::size_t slot_ = 0;  // bytes of the buffer for one announcement
   Writer verdicts_;

@@ -405,6 +405,46 @@ TEST_P(KernelTest, ChangesKeepWhatIsHeld) {
   }
 }
 
+// How many arrive of those that were sent while the injector was at other work, just before a change.
+std::size_t arrived_of_a_burst(const Lab& lab, InjectorThread& injector, Side from, int count, const State& after) {
+  const Side to = from == Side::target ? Side::peer : Side::target;
+  const Fd receiver = lab.socket(to, Ip::v4, SOCK_DGRAM);
+  const int buffer = 64 << 20;
+  ::setsockopt(receiver.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+  const auto address = Lab::address(to, Ip::v4, port);
+  bind_to(receiver, address);
+  const Fd sender = lab.socket(from, Ip::v4, SOCK_DGRAM);
+  injector.with([&](kernel::Backend& backend) {
+    for (int i = 0; i < count; ++i) {
+      const auto* destination = reinterpret_cast<const sockaddr*>(&address);
+      EXPECT_EQ(::sendto(sender.get(), &i, sizeof i, 0, destination, length_of(address)), ssize_t{sizeof i});
+    }
+    EXPECT_TRUE(backend.apply(after));
+  });
+  std::size_t arrived = 0;
+  for (int number = 0; wait_readable(receiver, 300ms); ++arrived) {
+    (void)!::recv(receiver.get(), &number, sizeof number, 0);
+  }
+  return arrived;
+}
+
+// The packets of one class wait while another one comes, which needs a queue of its own.
+TEST_P(KernelTest, AnotherClassLosesNothingOfWhatArrives) {
+  InjectorThread injector(*lab, make);
+  kernel::Match other;
+  other.ports = {{{443, 443}}};
+  for (const Side from : {Side::target, Side::peer}) {
+    const auto state = [&](std::vector<kernel::Class> classes) {
+      const kernel::Traffic traffic(std::move(classes));
+      return from == Side::target ? State{traffic, {}} : State{{}, traffic};
+    };
+    const kernel::Class slow = {"slow", {}, delayed(20ms)};
+    ASSERT_APPLIED(injector, state({slow}));
+    EXPECT_EQ(arrived_of_a_burst(*lab, injector, from, 100, state({{"other", other, delayed(40ms)}, slow})), 100);
+    ASSERT_APPLIED(injector, {});
+  }
+}
+
 // A policy that lasts must not leak at the edges of another one's windows, however close these are.
 TEST_P(KernelTest, ChangesFasterThanRenewalsLeaveNoGap) {
   InjectorThread injector(*lab, make);
