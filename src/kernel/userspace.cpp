@@ -100,6 +100,8 @@ void UserspaceBackend::configure_lines(const State& wanted) {
 // is held.
 Result<> UserspaceBackend::clear() {
   const auto drained = tables_.drain();
+  while (drained && queues_ && receive_packets()) {
+  }
   release_what_is_not_held({});
   if (auto removed = tables_.remove(); !removed) return removed;
   queues_.reset();
@@ -118,7 +120,7 @@ void UserspaceBackend::on_ready() {
   OwningBackend::on_ready();
 }
 
-void UserspaceBackend::receive_packets() {
+bool UserspaceBackend::receive_packets() {
   for (int round = 0; round < receive_rounds; ++round) {
     const bool more = queues_->receive(arriving_);
     const Instant arrival = monotonic_now();
@@ -134,8 +136,9 @@ void UserspaceBackend::receive_packets() {
     arriving_.clear();
     queues_->flush();
     release(arrival);
-    if (!more) return;
+    if (!more) return false;
   }
+  return true;
 }
 
 void UserspaceBackend::release(Instant until) {

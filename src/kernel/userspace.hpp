@@ -32,7 +32,7 @@ class UserspaceBackend final : public OwningBackend {
   void add_other_losses(Tally& chains) override;
   Result<> prepare_queues(const State& wanted);
   void configure_lines(const State& wanted);
-  void receive_packets();
+  bool receive_packets();  // whether there may be more for now
   void release(Instant now);
   void release_what_is_not_held(const State& state);
   bool is_egress(std::uint16_t queue) const { return queue < surroundings_.ingress_queue; }

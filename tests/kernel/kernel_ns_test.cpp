@@ -445,6 +445,14 @@ TEST_P(KernelTest, AnotherClassLosesNothingOfWhatArrives) {
   }
 }
 
+TEST_P(KernelTest, TheEndLosesNothingOfALongBurst) {
+  InjectorThread injector(*lab, make);
+  for (const Side from : {Side::target, Side::peer}) {
+    ASSERT_APPLIED(injector, from == Side::target ? with_egress(delayed(20ms)) : with_ingress(delayed(20ms)));
+    EXPECT_EQ(arrived_of_a_burst(*lab, injector, from, 5000, {}), 5000);
+  }
+}
+
 // A policy that lasts must not leak at the edges of another one's windows, however close these are.
 TEST_P(KernelTest, ChangesFasterThanRenewalsLeaveNoGap) {
   InjectorThread injector(*lab, make);
