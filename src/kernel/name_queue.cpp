@@ -23,8 +23,8 @@ Result<NameQueue> NameQueue::open() {
   const int on = 1;
   ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
   NameQueue queue(std::move(*socket));
-  int error = EBUSY;
-  for (std::uint16_t i = 0; i < numbers_tried && error == EBUSY; ++i) {
+  int error = EPERM;  // for a number of another process as for want of the right
+  for (std::uint16_t i = 0; i < numbers_tried && error == EPERM; ++i) {
     queue.number_ = static_cast<std::uint16_t>(first_number + i);
     const auto bound = queue.bind(queue.number_);
     if (!bound) return fail(bound.error());

@@ -109,8 +109,8 @@ Result<PacketQueues> PacketQueues::open() {
   ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
   ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
   PacketQueues queues(std::move(*socket));
-  int error = EBUSY;
-  for (std::uint16_t i = 0; i < firsts_tried && error == EBUSY; ++i) {
+  int error = EPERM;  // for a number of another process as for want of the right
+  for (std::uint16_t i = 0; i < firsts_tried && error == EPERM; ++i) {
     queues.first_ = static_cast<std::uint16_t>(first_number + i * 2 * most_classes);
     const auto bound = queues.configure(queues.first_, QueueMode::metadata, true);
     if (!bound) return fail(bound.error());

@@ -11,6 +11,8 @@
 #include <cstring>
 
 #include "kernel/backends.hpp"
+#include "kernel/name_queue.hpp"
+#include "kernel/nfqueue.hpp"
 #include "kernel/nft_socket.hpp"
 #include "kernel/ruleset.hpp"
 
@@ -451,6 +453,22 @@ TEST_P(KernelTest, TheEndLosesNothingOfALongBurst) {
     ASSERT_APPLIED(injector, from == Side::target ? with_egress(delayed(20ms)) : with_ingress(delayed(20ms)));
     EXPECT_EQ(arrived_of_a_burst(*lab, injector, from, 5000, {}), 5000);
   }
+}
+
+TEST(QueueTest, NumbersThatAreTakenAreLeftToTheirOwners) {
+  if (const auto reason = why_no_lab()) GTEST_SKIP() << *reason;
+  const Lab lab;
+  lab.inside(Side::target, [] {
+    const auto first = kernel::PacketQueues::open();
+    const auto second = kernel::PacketQueues::open();
+    if (!first) GTEST_SKIP() << first.error().message;
+    ASSERT_TRUE(second) << second.error().message;
+    EXPECT_NE(first->egress(), second->egress());
+    const auto names = kernel::NameQueue::open();
+    const auto others = kernel::NameQueue::open();
+    ASSERT_TRUE(names && others) << others.error().message;
+    EXPECT_NE(names->number(), others->number());
+  });
 }
 
 // A policy that lasts must not leak at the edges of another one's windows, however close these are.
