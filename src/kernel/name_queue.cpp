@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint16_t first_number = 0xe3f0;  // below those of PacketQueues
 constexpr std::uint16_t numbers_tried = 32;
 constexpr std::size_t largest_announcement = 65536 + 512;
+// Room for announcements, as much as for those of other packets. Only a limit: memory is used while they wait.
+constexpr int receive_buffer = 64 << 20;
 constexpr int packets_at_once = 64;  // so that a flood of answers does not keep the owner from its other work
 
 }  // namespace
@@ -22,6 +24,7 @@ Result<NameQueue> NameQueue::open() {
   if (!socket) return fail(socket.error());
   const int on = 1;
   ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
+  ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
   NameQueue queue(std::move(*socket));
   int error = EPERM;  // for a number of another process as for want of the right
   for (std::uint16_t i = 0; i < numbers_tried && error == EPERM; ++i) {
@@ -45,15 +48,16 @@ Result<int> NameQueue::bind(std::uint16_t number) {
   return *refusal ? (*refusal)->error : 0;
 }
 
-void NameQueue::receive(Instant now) {
+bool NameQueue::receive(Instant now) {
   for (int i = 0; i < packets_at_once; ++i) {
     const auto length = socket_.receive(buffer_);
-    if (!length || *length == 0) break;
+    if (!length || *length == 0) return false;
     View rest = View(buffer_).first(*length);
     while (const auto message = next_message(rest)) {
       if (const auto packet = decode_packet(*message)) take(*packet, now);
     }
   }
+  return true;
 }
 
 void NameQueue::on_ready(Instant now) {
@@ -84,7 +88,8 @@ void NameQueue::accept(const Held& packet) {
 
 void NameQueue::release_all() {
   faults_.clear();
-  receive({});
+  while (receive({})) {
+  }
   for (const auto& packet : held_) accept(packet);
   held_.clear();
 }

@@ -36,7 +36,7 @@ class NameQueue {
 
   explicit NameQueue(NetlinkSocket socket) : socket_(std::move(socket)) {}
   Result<int> bind(std::uint16_t number);
-  void receive(Instant now);
+  bool receive(Instant now);  // whether there may be more for now
   void take(const QueuedPacket& packet, Instant now);
   void accept(const Held& packet);
 

@@ -145,6 +145,35 @@ TEST_P(NamesTest, HeldAnswersAreLetGo) {
   EXPECT_LT(found->took, 5s);
 }
 
+// An injector that is at other work for a moment finds all of them afterwards.
+TEST_P(NamesTest, ABurstOfAnswersIsOnlyLate) {
+  constexpr int count = 1000;
+  InjectorThread injector(*lab, make);
+  ASSERT_APPLIED(injector, names({"*"}, std::nullopt, 50ms));
+  lab->add_peer_address(3);
+  const Fd server = lab->socket(Side::peer, Ip::v4, SOCK_DGRAM);
+  bind_to(server, Lab::address(Side::peer, Ip::v4, 53, 0, 3));
+  const Fd resolver = lab->socket(Side::target, Ip::v4, SOCK_DGRAM);
+  const int buffer = 16 << 20;
+  ::setsockopt(resolver.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+  const auto address = Lab::address(Side::target, Ip::v4, port);
+  bind_to(resolver, address);
+  const std::string answer("\x12\x34\x81\x80\0\1\0\0\0\0\0\0\2db\0\0\1\0\1", 20);
+  for (const bool ends : {false, true}) {
+    injector.with([&](kernel::Backend& backend) {
+      for (int i = 0; i < count; ++i) {
+        const auto* destination = reinterpret_cast<const sockaddr*>(&address);
+        EXPECT_EQ(::sendto(server.get(), answer.data(), answer.size(), 0, destination, length_of(address)), 20);
+      }
+      if (ends) EXPECT_TRUE(backend.apply({}));
+    });
+    int arrived = 0;
+    for (char byte = 0; wait_readable(resolver, 500ms); ++arrived) (void)!::recv(resolver.get(), &byte, 1, 0);
+    EXPECT_EQ(arrived, count);
+    EXPECT_EQ(injector.counters().delayed, count);
+  }
+}
+
 TEST_P(NamesTest, DeathsLeaveNamesAsTheyAre) {
   const auto wanted = names({"*"}, Denial::refused);
   {
