@@ -1,5 +1,5 @@
 // netem for every state that it can make, user space for the others: jitter that is correlated or longer than netem
-// can, and interfaces with a qdisc of their own.
+// can, bursts of minutes, and interfaces with a qdisc of their own.
 #pragma once
 
 #include <memory>

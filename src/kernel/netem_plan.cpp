@@ -91,6 +91,13 @@ Netem losing_by(const LossModel& model) {
 
 tc::Tbf slowing(const RateCap& rate) { return {rate.bits / 8, burst_of(rate), queue_of(rate), rate.overhead}; }
 
+// The kernel tells a bucket's size as its time, in 32 bits of 64 ns each; a larger one begins anew at 0 there.
+constexpr Duration longest_burst = std::chrono::seconds(274);
+bool is_told_whole(const RateCap& rate) {
+  const std::uint64_t bytes = std::uint64_t{burst_of(rate)} + rate.overhead;
+  return bytes * 8 / rate.bits < static_cast<std::uint64_t>(longest_burst / std::chrono::seconds(1));
+}
+
 std::uint32_t handle_of(unsigned slot, std::size_t position) {
   return first_netem + static_cast<std::uint32_t>(slot * most_in_chain + position) * handle_step;
 }
@@ -160,6 +167,10 @@ Result<std::vector<Options>> chain_for(const Effect& effect, Losing losing) {
                                                " delays with jitter, reorders and models of loss at "
                                                "once: netem can nest ",
                                                most_in_chain - 1));
+  }
+  if (effect.rate && !is_told_whole(*effect.rate)) {
+    return fail(ErrorCode::unsupported, concat("tbf can't be read back with a burst that takes more than ",
+                                               entropy::to_string(longest_burst), " at its rate"));
   }
   if (effect.rate) chain.emplace_back(slowing(*effect.rate));
   return chain;

@@ -189,6 +189,11 @@ TEST(NetemPlan, WhatNetemCantDoIsSaid) {
   Effect many;
   many.delays.resize(9, {10ms, 1ms, 0, {}});
   EXPECT_THAT(error_for(many), HasSubstr("netem can nest 7"));
+  Effect patient;
+  patient.rate = RateCap{8'000, 1 << 20, 0};
+  EXPECT_THAT(error_for(patient), HasSubstr("a burst that takes more than 4m34s"));
+  patient.rate->bits = 80'000;
+  EXPECT_TRUE(chain_for(patient));
 }
 
 TEST(NetemPlan, ChangesLeadFromOneStateToTheOther) {

@@ -71,12 +71,14 @@ struct Netem {
 // A bucket of tokens: no more than a rate, what waits is limited.
 struct Tbf {
   std::uint64_t rate = 0;      // bytes a second
-  std::uint32_t burst = 0;     // bytes; the kernel keeps it as a time, so that it reads back nearly the same
+  std::uint32_t burst = 0;     // bytes; the kernel tells it as a time, so that it reads back nearly the same
   std::uint32_t limit = 0;     // bytes
   std::uint32_t overhead = 0;  // bytes
   bool operator==(const Tbf& other) const {
     const auto [less, more] = std::minmax(burst, other.burst);
-    return rate == other.rate && limit == other.limit && overhead == other.overhead && more - less <= 64 + more / 64;
+    const std::uint64_t in_a_tick = rate * 64 / 1'000'000'000;
+    return rate == other.rate && limit == other.limit && overhead == other.overhead &&
+           more - less <= 64 + more / 64 + in_a_tick;
   }
 };
 

@@ -185,5 +185,28 @@ TEST_F(NetemTest, JitterIsSpreadAsAsked) {
   }
 }
 
+// Of every rate with every burst that may be asked for.
+TEST(TbfTest, EveryBucketReadsBackAsItWasAskedOrIsRefused) {
+  if (const auto reason = why_no_lab()) GTEST_SKIP() << *reason;
+  const Lab lab;
+  lab.inside(Side::target, [] {
+    auto control = kernel::tc::TcSocket::open().value();
+    if (const auto able = control.check_kind("tbf", "sch_tbf", 1); !able) GTEST_SKIP() << able.error().message;
+    for (const std::uint64_t bits : {8'000ull, 1'000'000ull, 9'999'999ull, 10'000'000'000ull, 100'000'000'000ull}) {
+      for (const std::uint32_t burst : {0u, 2'000u, 64u << 10, 274'000u, 275'000u, 1u << 20, 256u << 20}) {
+        Effect effect;
+        effect.rate = kernel::RateCap{bits, burst, burst == 0 ? 10'000u : 0u};
+        const auto chain = kernel::chain_for(effect);
+        if (!chain) continue;
+        const kernel::tc::Qdisc wanted = {1, 0x4e5c'0000, kernel::tc::root_parent, "tbf", chain->back(), 0, 0};
+        const auto added = control.add(wanted);
+        ASSERT_TRUE(added) << added.error().message;
+        EXPECT_THAT(control.qdiscs().value(), ::testing::Contains(wanted)) << bits << " bit/s, burst " << burst;
+        ASSERT_TRUE(control.remove(wanted));
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace entropy::testing
