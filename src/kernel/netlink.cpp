@@ -214,7 +214,7 @@ Result<std::optional<Refusal>> NetlinkSocket::request(View bytes) {
 }
 
 // True when the answer is whole, false when it has to be asked for again.
-Result<bool> NetlinkSocket::dump_once(View request, Bytes& answer) {
+Result<bool> NetlinkSocket::dump_once(View request, const std::function<void(View)>& use) {
   discard_pending();
   if (const auto sent = send(request); !sent) return fail(sent.error());
   Bytes buffer(receive_size);
@@ -223,9 +223,8 @@ Result<bool> NetlinkSocket::dump_once(View request, Bytes& answer) {
     const auto got = receive(buffer);
     if (!got) return fail(got.error());
     if (*got == 0) return fail(ErrorCode::protocol, "a netlink dump ended early");
-    answer.insert(answer.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*got));
-    answer.resize(aligned(answer.size()));
     View rest = View(buffer).first(*got);
+    use(rest);
     while (const auto message = next_message(rest)) {
       if (message->flags & NLM_F_DUMP_INTR) consistent = false;
       if (message->type == NLMSG_DONE) return consistent;
@@ -242,11 +241,19 @@ Result<Bytes> NetlinkSocket::dump(View request) {
   constexpr int attempts = 16;  // other programs change their tables too, but not for ever
   for (int i = 0; i < attempts; ++i) {
     Bytes answer;
-    const auto whole = dump_once(request, answer);
+    const auto whole = dump_once(request, [&](View datagram) {
+      answer.insert(answer.end(), datagram.begin(), datagram.end());
+      answer.resize(aligned(answer.size()));
+    });
     if (!whole) return fail(whole.error());
     if (*whole) return answer;
   }
   return fail(ErrorCode::unavailable, "the kernel's tables kept changing while they were read");
+}
+
+Result<> NetlinkSocket::dump(View request, const std::function<void(View)>& use) {
+  const auto done = dump_once(request, use);
+  return done ? Result<>() : fail(done.error());
 }
 
 }  // namespace entropy::kernel

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -116,12 +117,14 @@ class NetlinkSocket {
   Result<std::optional<Refusal>> request(View bytes);
   // Sends a dump request; every answering message, as they came. Repeated when the kernel says that it changed midway.
   Result<Bytes> dump(View request);
+  // The same for answers that may be long: each datagram as it comes, once.
+  Result<> dump(View request, const std::function<void(View datagram)>& use);
   // One datagram into `buffer` without waiting; 0 when there is none.
   Result<std::size_t> receive(std::span<std::uint8_t> buffer);
 
  private:
   NetlinkSocket(Fd fd, std::uint32_t port) : fd_(std::move(fd)), port_(port) {}
-  Result<bool> dump_once(View request, Bytes& answer);
+  Result<bool> dump_once(View request, const std::function<void(View datagram)>& use);
   void discard_pending();
 
   Fd fd_;

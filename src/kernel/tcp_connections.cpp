@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 namespace entropy::kernel {
 namespace {
@@ -83,10 +84,11 @@ std::vector<TcpConnection> TcpWatch::connections() {
   for (const std::uint8_t family : std::initializer_list<std::uint8_t>{AF_INET, AF_INET6}) {
     Writer request;
     write_tcp_dump(request, family);
-    const auto answer = socket_->dump(request.bytes());
-    if (!answer) continue;
-    const auto some = decode_tcp(*answer);
-    all.insert(all.end(), some.begin(), some.end());
+    // There may be a hundred thousand, told in half a kilobyte each: more than our container may have of memory.
+    std::ignore = socket_->dump(request.bytes(), [&](View datagram) {
+      const auto some = decode_tcp(datagram);
+      all.insert(all.end(), some.begin(), some.end());
+    });
   }
   return all;
 }

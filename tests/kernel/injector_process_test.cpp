@@ -1,9 +1,11 @@
 // The real program: what the manager and the target's traffic see of it.
 #include <gmock/gmock.h>
 #include <linux/netlink.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstring>
 #include <fstream>
 
 #include "base/clock.hpp"
@@ -240,6 +242,34 @@ TEST_F(InjectorProcessTest, AReaderWhoLeavesDoesNotEndIt) {
   EXPECT_LT(processor_time(sidekick_->pid()) - before, 100ms);
   sidekick_->signal(SIGTERM);
   EXPECT_EQ(sidekick_->wait(1s), 0);
+}
+
+// Its container has 64 MiB, and the target any number of connections.
+TEST_F(InjectorProcessTest, ManyConnectionsTakeLittleMemory) {
+  if (!INJECTOR_IS_STATIC) GTEST_SKIP() << "with sanitizers memory is no measure";
+  constexpr rlim_t count = 8000;
+  rlimit files = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  if (files.rlim_max < 2 * count + 100) GTEST_SKIP() << "needs " << 2 * count + 100 << " open files";
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  const Fd listener = lab_->socket(Side::peer, Ip::v4, SOCK_STREAM);
+  const auto address = Lab::address(Side::peer, Ip::v4, 7779);
+  bind_to(listener, address);
+  ASSERT_EQ(::listen(listener.get(), 128), 0);
+  std::vector<Fd> ends;
+  while (ends.size() < 2 * count) {
+    ends.push_back(lab_->socket(Side::target, Ip::v4, SOCK_STREAM));
+    const auto* destination = reinterpret_cast<const sockaddr*>(&address);
+    ASSERT_EQ(::connect(ends.back().get(), destination, length_of(address)), 0) << std::strerror(errno);
+    ends.emplace_back(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  const long before = status_kib(sidekick_->pid(), "VmHWM");
+  sidekick_->send(program_of("latency", {{"delay", "1ms"}}));
+  ASSERT_TRUE(sidekick_->next<FaultStarted>());
+  const long after = status_kib(sidekick_->pid(), "VmHWM");
+  std::printf("%lu connections: %ld KiB\n", static_cast<unsigned long>(count), after - before);
+  EXPECT_LT(after - before, static_cast<long>(count * 350 / 1024));
 }
 
 TEST_F(InjectorProcessTest, IsSmall) {
