@@ -165,7 +165,11 @@ std::string last_health_output(const Fields& state) {
   constexpr std::size_t longest = 200;
   const auto log = state.object("Health").objects("Log");
   if (log.empty()) return {};
-  std::string output(trim(log.back().text("Output").substr(0, longest)));
+  const std::string text = log.back().text("Output");
+  std::size_t end = std::min(longest, text.size());
+  const auto is_inside_of_character = [&] { return (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80; };
+  while (end > 0 && end < text.size() && is_inside_of_character()) --end;
+  std::string output(trim(std::string_view(text).substr(0, end)));
   return output.empty() ? concat("exit code ", log.back().number("ExitCode")) : output;
 }
 

@@ -268,6 +268,11 @@ TEST(Decode, ReadsHealth) {
   EXPECT_EQ(details->created, parse_rfc3339("2026-11-22T10:00:00.123456Z").value());
   EXPECT_EQ(decode(decode_details, R"({"Id":"x","State":{"Health":{"Status":"none","Log":null}}})")->container.health,
             "");
+  const std::string half = std::string(199, 'x');
+  const auto chatty =
+      decode(decode_details, concat(R"({"Id":"x","State":{"Health":{"Log":[{"Output":")", half, "\u00e9\"}]}}}"));
+  ASSERT_TRUE(chatty) << chatty.error().message;
+  EXPECT_EQ(chatty->health_output, half) << "and no piece of the character behind it";
 }
 
 TEST(Decode, ReadsEvents) {

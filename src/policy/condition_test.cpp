@@ -84,6 +84,11 @@ TEST(Conditions, ArePartOfAPolicyAndItsRecord) {
   record.held = true;
   record.stopped = Stop{Time(5s), "unhealthy: targets", "web-1 is unhealthy"};
   EXPECT_EQ(*deserialize(serialize(record)), record);
+  // What containers and servers say need not be UTF-8; nothing of it may keep the service from starting.
+  record.stopped->evidence = "web-1 is unhealthy (caf\xc3)";
+  const auto read = deserialize(serialize(record));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->stopped->evidence, "web-1 is unhealthy (caf\xef\xbf\xbd)");
   const auto bad = draft_from_json(*parse_json(R"({"selector": "a", "failure": "partition", "stop_when": [1]})"));
   EXPECT_EQ(bad.error().fields.at(0).field, "stop_when.0");
 }

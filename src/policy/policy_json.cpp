@@ -363,7 +363,8 @@ std::string serialize(const Record& record) {
                          {"condition", record.stopped->condition},
                          {"evidence", record.stopped->evidence}};
   }
-  return json::serialize(object);
+  // Boost's would keep bytes that are not UTF-8, which nobody can read back: of what a condition has seen may be some.
+  return print_json(object);
 }
 
 Result<Record> deserialize(std::string_view text) {
