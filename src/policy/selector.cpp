@@ -66,7 +66,7 @@ Result<> set_key(Requirement& requirement, std::string_view key) {
 
 // "K in (a, b)" and "K notin (a, b)".
 Result<Requirement> parse_set(Requirement requirement, std::string_view text, std::size_t open) {
-  if (!text.ends_with(')')) return bad_selector(text, "text after \")\"; separate requirements by commas");
+  if (text.find(')') + 1 != text.size()) return bad_selector(text, "text after \")\"; separate requirements by commas");
   const std::string_view head = trim(text.substr(0, open));
   const std::size_t space = head.find_last_of(" \t");
   const std::string_view word = space == std::string_view::npos ? head : head.substr(space + 1);

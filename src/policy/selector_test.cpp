@@ -71,6 +71,7 @@ TEST(Selector, RefusesWhatIsNotOne) {
   EXPECT_THAT(error_of("a in ((b))"), HasSubstr("unbalanced"));
   EXPECT_THAT(error_of("a within (b)"), HasSubstr("notin"));
   EXPECT_THAT(error_of("a in (b) c"), HasSubstr("after"));
+  EXPECT_THAT(error_of("a in (b) c in (d)"), HasSubstr("after"));
   EXPECT_THAT(error_of("a in ()"), HasSubstr("empty value"));
   EXPECT_THAT(error_of("=x"), HasSubstr("missing"));
   EXPECT_THAT(error_of("!"), HasSubstr("missing"));
