@@ -22,10 +22,19 @@ Result<Pick> parse_pick(std::string_view text) {
                                          " is no pick: \"all\", a number of targets (2), or a share of them (50%)"));
 }
 
+namespace {
+
+std::string percentage_of(double share) {
+  // 0.07 * 100 is a little more than 7.
+  const double rounded = std::round(share * 1e14) / 1e12;
+  return concat(to_string(rounded / 100 == share ? rounded : share * 100), "%");
+}
+
+}  // namespace
+
 std::string print_pick(const Pick& pick) {
   if (pick.count) return concat(*pick.count);
-  if (pick.share) return concat(to_string(*pick.share * 100), "%");
-  return "all";
+  return pick.share ? percentage_of(*pick.share) : "all";
 }
 
 std::size_t pick_size(const Pick& pick, std::size_t targets) {

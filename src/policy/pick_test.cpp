@@ -16,7 +16,11 @@ using testing::SizeIs;
 const std::set<std::string> five = {"web-1", "web-2", "web-3", "web-4", "web-5"};
 
 TEST(Pick, PrintsWhatItReads) {
-  for (const std::string text : {"all", "2", "50%", "0.5%"}) EXPECT_EQ(print_pick(*parse_pick(text)), text);
+  for (const std::string text : {"all", "2", "50%", "0.5%", "7%", "29%", "33.3%", "66.4213563429384962%"}) {
+    const auto pick = parse_pick(text);
+    EXPECT_EQ(parse_pick(print_pick(*pick)), pick) << text;
+    if (text.size() < 6) EXPECT_EQ(print_pick(*pick), text);
+  }
   for (const auto* text : {"", "0", "-1", "0%", "101%", "some", "1.5"}) {
     const auto pick = parse_pick(text);
     ASSERT_FALSE(pick) << text;
