@@ -33,7 +33,10 @@ class Cli : public testing::Test {
                             managed = options;
                             return 7;
                           },
-                          {}};
+                          [this](const ManageOptions& options, const std::string&) {
+                            managed = options;
+                            return fail(ErrorCode::unavailable, "no service here");
+                          }};
     const int code = run_cli(args, console, program);
     return {code, out.str(), err.str()};
   }

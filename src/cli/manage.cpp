@@ -74,13 +74,6 @@ Result<> parse_limits(const Given& given, ManageOptions& options) {
   return {};
 }
 
-// Docker's words: DOCKER_TLS_VERIFY says whether, DOCKER_CERT_PATH (else ~/.docker) with which files.
-std::string docker_cert_path(const Console& console) {
-  if (console.env("DOCKER_TLS_VERIFY").empty()) return {};
-  const std::string path = console.env("DOCKER_CERT_PATH");
-  return path.empty() ? concat(console.env("HOME"), "/.docker") : path;
-}
-
 Result<std::vector<Address>> listen_addresses(const Globals& globals) {
   if (globals.hosts.empty()) return std::vector<Address>{{Address::Kind::tcp, "127.0.0.1", default_port, ""}};
   std::vector<Address> addresses;

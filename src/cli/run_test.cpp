@@ -131,6 +131,30 @@ TEST_F(Run, WithoutAnEngineOrAServiceItIs125) {
   EXPECT_EQ(run_with({}, {"true"}).code, 125);
 }
 
+TEST_F(Run, AServiceOfItsOwnReachesTheEngineAsDockerDoes) {
+  env["DOCKER_HOST"] = "tcp://docker:2376";
+  env["DOCKER_TLS_VERIFY"] = "1";
+  env["DOCKER_CERT_PATH"] = "/certs/client";
+  const Outcome outcome = run_with({"--standalone"}, {"true"});
+  EXPECT_EQ(outcome.code, 125);
+  EXPECT_EQ(outcome.err, "entropy: no service here\n");
+  ASSERT_TRUE(managed);
+  EXPECT_EQ(managed->endpoints.front(), "tcp://docker:2376");
+  EXPECT_EQ(managed->docker_cert_path, "/certs/client");
+}
+
+TEST_F(Run, AFolderTooDeepForASocketIsSaid) {
+  const std::string deep = concat(folder, "/", std::string(90, 'x'));
+  std::filesystem::create_directory(deep);
+  env["TMPDIR"] = deep;
+  const Outcome outcome = run_with({"--standalone"}, {"true"});
+  EXPECT_EQ(outcome.code, 125);
+  EXPECT_THAT(outcome.err, HasSubstr("TMPDIR"));
+  EXPECT_THAT(outcome.err, HasSubstr("at most 107 characters"));
+  EXPECT_FALSE(managed) << "no service is begun";
+  EXPECT_TRUE(std::filesystem::is_empty(deep));
+}
+
 TEST_F(Run, WritesReports) {
   const auto path = [&](std::string_view format, std::string_view name) {
     return concat(format, "=", folder, "/", name);

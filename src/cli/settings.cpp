@@ -57,6 +57,12 @@ Token find_token(const Globals& globals, const Console& console) {
   return given.source.empty() ? read_token(concat(default_data_dir(console), "/token")) : given;
 }
 
+std::string docker_cert_path(const Console& console) {
+  if (console.env("DOCKER_TLS_VERIFY").empty()) return {};
+  const std::string path = console.env("DOCKER_CERT_PATH");
+  return path.empty() ? concat(console.env("HOME"), "/.docker") : path;
+}
+
 TlsSettings tls_settings(const Globals& globals, const Console& console) {
   TlsSettings settings{globals.tls_verify || !console.env("ENTROPY_TLS_VERIFY").empty(), globals.tls};
   const std::string folder = console.env("ENTROPY_CERT_PATH");

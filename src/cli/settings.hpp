@@ -38,6 +38,10 @@ Token given_token(const Globals& globals, const Console& console);
 // That, else the file `token` in the data directory.
 Token find_token(const Globals& globals, const Console& console);
 
+// Of engines on TCP, in Docker's words: DOCKER_TLS_VERIFY says whether, DOCKER_CERT_PATH (else ~/.docker) with which
+// files. Empty: plain.
+std::string docker_cert_path(const Console& console);
+
 struct TlsSettings {
   bool verify = false;  // --tlsverify, ENTROPY_TLS_VERIFY
   net::TlsFiles files;  // --tlscacert, --tlscert, --tlskey, else those in $ENTROPY_CERT_PATH

@@ -1,6 +1,7 @@
 #include "cli/standalone.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -14,13 +15,14 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds patience = 5s;
 
-ManageOptions options_for(const Context& context, const std::string& folder,
+ManageOptions options_for(const Context& context, const std::string& folder, const Address& socket,
                           const std::vector<std::string>& endpoints) {
   const std::string docker_host = context.console.env("DOCKER_HOST");
   ManageOptions options;
   options.endpoints = endpoints;
   if (endpoints.empty()) options.endpoints = {docker_host.empty() ? "unix:///var/run/docker.sock" : docker_host};
-  options.listen = {{Address::Kind::unix_socket, "", 0, concat(folder, "/entropy.sock")}};
+  options.listen = {socket};
+  options.docker_cert_path = docker_cert_path(context.console);
   options.data_dir = folder;
   options.lease = 10s;
   options.log_level = context.globals.debug ? "debug" : context.globals.log_level;
@@ -31,11 +33,13 @@ ManageOptions options_for(const Context& context, const std::string& folder,
 
 Result<StandaloneService> StandaloneService::start(const Context& context, const std::vector<std::string>& endpoints) {
   const std::string parent = context.console.env("TMPDIR");
-  auto own = RunFolder::make(parent.empty() ? "/tmp" : parent);
+  auto own = RunFolder::make(parent.empty() ? "/tmp" : std::filesystem::absolute(parent).string());
   if (!own) return fail(own.error());
   StandaloneService made(std::move(*own));
   const std::string& folder = made.folder();
-  const ManageOptions options = options_for(context, folder, endpoints);
+  const auto socket = parse_address(concat("unix://", folder, "/entropy.sock"), 0);
+  if (!socket) return fail(entropy::context("TMPDIR", socket.error()));
+  const ManageOptions options = options_for(context, folder, *socket, endpoints);
   auto service = context.program.start_service(options, concat(folder, "/log"));
   if (!service) return fail(service.error());
   made.service_ = std::move(*service);
