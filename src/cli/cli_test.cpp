@@ -121,6 +121,8 @@ TEST_F(Cli, FormatsAreDockers) {
             "NAME   NEXT WINDOW  FAILURE\n"
             "demo                {\"partition\":{}}\n"
             "other               {\"partition\":{}}\n");
+  EXPECT_EQ(run({"ls", "--format", "table{{.Name}}\\t{{.Phase}}"}).out, "NAME   PHASE\ndemo   armed\nother  armed\n");
+  EXPECT_EQ(run({"info", "--format", "table{{.Policies}}"}).out, "POLICIES\n2\n");
   EXPECT_EQ(run({"inspect", "-f", "{{.Frequency}}", "demo", "other"}).out, "\n10s\n");
   EXPECT_EQ(run({"version", "--format", "{{.Client.Version}} {{.Service.Version}}"}).out, "1.2.3 9.9.9\n");
   EXPECT_EQ(run({"-v"}).out, run({"--version"}).out);

@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view table_prefix = "table ";  // of a template for each cell, as Docker has it
+constexpr std::string_view table_prefix = "table";  // alone, or before a template for each cell, as Docker has it
 
 // With the fields that it may lack, empty.
 json::value completed(const json::value& object, const Layout& layout) {
@@ -64,8 +64,9 @@ Result<Row> row_of(const std::vector<std::string>& cells, const json::value& obj
 int print_table(const Context& context, const json::array& list, const ListOptions& options, const Layout& layout) {
   std::vector<Column> columns = layout.columns;
   std::vector<std::string> cells;
-  if (options.format.starts_with(table_prefix)) {
-    cells = cells_of(std::string_view(options.format).substr(table_prefix.size()));
+  if (options.format != table_prefix) {
+    const auto begin = options.format.find_first_not_of(' ', table_prefix.size());
+    cells = cells_of(std::string_view(options.format).substr(begin));
     columns.clear();
     for (const auto& cell : cells) columns.push_back({title_of(cell), true});
   }
@@ -118,7 +119,7 @@ int print_list(const Context& context, const json::value& list, const ListOption
   if (!options.quiet && !checked) return context.usage(checked.error().message);
   const auto chosen = passing(list, options.filters, layout);
   if (!chosen) return context.refuse(chosen.error());
-  if (!options.quiet && options.format.starts_with("table")) return print_table(context, *chosen, options, layout);
+  if (!options.quiet && options.format.starts_with(table_prefix)) return print_table(context, *chosen, options, layout);
   std::string lines;
   for (const auto& object : *chosen) {
     const auto line = print_one(object, options, layout);
