@@ -101,7 +101,7 @@ Result<> RunSession::create_one(const RunPolicy& policy, const std::string& id) 
   Member member;
   member.expect = policy.expect;
   member.runs = wants_running(policy.body);
-  member.created = Steady::now();
+  member.begun = Steady::now();
   json::object body = policy.body;
   if (const auto* ttl = body.if_contains("ttl")) {
     const auto parsed = parse_duration(field_text(ttl));
@@ -112,13 +112,13 @@ Result<> RunSession::create_one(const RunPolicy& policy, const std::string& id) 
         body.contains("labels") && body["labels"].is_object() ? body["labels"].get_object() : json::object();
     labels[run_label] = id;
     body["labels"] = std::move(labels);
-    if (!body.contains("ttl") || member.own_ttl) body["ttl"] = to_string(ttl_at(member, member.created));
+    if (!body.contains("ttl") || member.own_ttl) body["ttl"] = to_string(ttl_at(member, member.begun));
   }
   const auto made = client_.call("POST", "/v1/policies", body);
   if (!made) return fail(made.error());
   member.name = field_text(*made, "name");
   member.seed = field_text(*made, "seed");
-  member.since = field_text(*made, "epoch");
+  member.since = member.epoch = field_text(*made, "epoch");
   members_.push_back(std::move(member));
   return {};
 }
@@ -136,7 +136,7 @@ Result<> RunSession::create(std::vector<RunPolicy> policies, const RunTerms& ter
 }
 
 Duration RunSession::ttl_at(const Member& member, Steady::time_point now) const {
-  Duration ttl = std::chrono::duration_cast<Duration>(now - member.created) + *terms_.lease;
+  Duration ttl = std::chrono::duration_cast<Duration>(now - member.begun) + *terms_.lease;
   // Whole milliseconds are nicer to read.
   ttl = std::chrono::ceil<std::chrono::milliseconds>(ttl);
   if (terms_.bound) ttl = std::min(ttl, *terms_.bound);
@@ -165,6 +165,11 @@ void RunSession::renew_one(Member& member) {
     member.lost = true;
     const std::string why = field_text(*answer, "status.message");
     return say(concat(member.name, ": ", why.empty() ? "somebody else has stopped it" : why));
+  }
+  // As when its start_when has come to hold.
+  if (std::string epoch = field_text(*answer, "epoch"); epoch != member.epoch) {
+    member.epoch = std::move(epoch);
+    member.begun = Steady::now();
   }
   json::object body = policy_fields(*answer);
   const std::string ttl = to_string(ttl_at(member, Steady::now()));

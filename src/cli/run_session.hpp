@@ -51,11 +51,12 @@ class RunSession {
     std::string name;
     std::string seed;
     std::string since;  // the policy's creation, by the service's clock
+    std::string epoch;  // what its ttl counts from, by the same
     policy::Expectation expect;
     bool runs = true;                 // its state is `running`
     std::optional<Duration> own_ttl;  // what its author wants
-    Steady::time_point created;
-    bool lost = false;  // somebody else has removed or stopped it
+    Steady::time_point begun;         // that epoch, by our own clock
+    bool lost = false;                // somebody else has removed or stopped it
   };
   const std::vector<Member>& members() const { return members_; }
 

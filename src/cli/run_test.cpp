@@ -221,6 +221,20 @@ TEST_F(Run, RenewsItsLease) {
   EXPECT_EQ(running.get().code, 0);
 }
 
+TEST_F(Run, ItsLeaseCountsFromWhereThePolicyBegan) {
+  auto running = std::async(std::launch::async, [&] {
+    return run_with({"--lease", "1s"}, {"sh", "-c", concat("while [ ! -e ", folder, "/go ]; do sleep 0.02; done")});
+  });
+  const auto latest = [&] { return *server.service.written.back().schedule.ttl; };
+  server.wait_until([&] { return !server.service.written.empty() && latest() > Duration(2500ms); });
+  // As when its start_when has come to hold.
+  server.on_thread([&] { server.service.kept.at("cut").record.policy.schedule.epoch = Time(9s); });
+  server.wait_until([&] { return latest() < Duration(2500ms); });
+  EXPECT_LT(server.on_thread(latest), Duration(1500ms)) << "a run that is killed now leaves nothing for longer";
+  std::ofstream(concat(folder, "/go")) << "go";
+  EXPECT_EQ(running.get().code, 0);
+}
+
 TEST_F(Run, WhatAnOperatorStopsStaysStopped) {
   auto running = std::async(std::launch::async, [&] {
     return run_with({"--lease", "1s"}, {"sh", "-c", concat("while [ ! -e ", folder, "/go ]; do sleep 0.02; done")});
