@@ -35,7 +35,7 @@ class Cli : public testing::Test {
                           },
                           [this](const ManageOptions& options, const std::string&) {
                             managed = options;
-                            return fail(ErrorCode::unavailable, "no service here");
+                            return start_service();
                           }};
     const int code = run_cli(args, console, program);
     return {code, out.str(), err.str()};
@@ -57,6 +57,10 @@ class Cli : public testing::Test {
   std::string input;  // standard input
   std::size_t width = 0;
   std::optional<ManageOptions> managed;
+  // Of `run --standalone`.
+  std::function<Result<std::unique_ptr<BackgroundService>>()> start_service = [] {
+    return fail(ErrorCode::unavailable, "no service here");
+  };
 };
 
 }  // namespace entropy::cli

@@ -257,7 +257,9 @@ int run_standalone(const Context& context, const RunOptions& options, std::vecto
                    const RunTerms& terms, ReportFiles& reports) {
   auto service = StandaloneService::start(context, options.endpoints);
   if (!service) return explain(context, service.error(), reports);
-  // The command may want to look, too.
+  // The command may want to look, too; its token is in that folder, and one for another service would be taken first.
+  ::unsetenv("ENTROPY_TOKEN");
+  ::unsetenv("ENTROPY_TOKEN_FILE");
   ::setenv("ENTROPY_HOST", to_string(service->client().address()).c_str(), 1);
   ::setenv("ENTROPY_DATA_DIR", service->folder().c_str(), 1);
   const int code = Runner(context.console, service->client(), terms, reports).run(std::move(policies));

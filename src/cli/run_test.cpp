@@ -143,6 +143,31 @@ TEST_F(Run, AServiceOfItsOwnReachesTheEngineAsDockerDoes) {
   EXPECT_EQ(managed->docker_cert_path, "/certs/client");
 }
 
+TEST_F(Run, TheCommandLooksAtTheServiceOfItsOwn) {
+  class Standin final : public BackgroundService {
+    bool runs() override { return true; }
+    int stop() override { return 0; }
+  };
+  api::RunningServer own(with_token(), true);
+  own.on_thread([&] {
+    own.service.endpoint_views = server.service.endpoint_views;
+    own.service.target_states = server.service.target_states;
+    own.service.fault_records = server.service.fault_records;
+  });
+  start_service = [&] {
+    std::filesystem::create_symlink(own.addresses.back().path, concat(managed->data_dir, "/entropy.sock"));
+    std::ofstream(concat(managed->data_dir, "/token")) << "secret\n";
+    return std::make_unique<Standin>();
+  };
+  ::setenv("ENTROPY_TOKEN", "of another service", 1);
+  ::setenv("ENTROPY_TOKEN_FILE", "/etc/passwd", 1);
+  const Outcome outcome = run_with({"--standalone"}, {"sh", "-c", concat("env | grep ^ENTROPY_ >", folder, "/out")});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(read("out"), HasSubstr(concat("ENTROPY_DATA_DIR=", managed->data_dir, "\n")));
+  EXPECT_THAT(read("out"), HasSubstr(concat("ENTROPY_HOST=unix://", managed->data_dir, "/entropy.sock\n")));
+  EXPECT_THAT(read("out"), testing::Not(HasSubstr("ENTROPY_TOKEN"))) << "the one in its folder is the right one";
+}
+
 TEST_F(Run, AFolderTooDeepForASocketIsSaid) {
   const std::string deep = concat(folder, "/", std::string(90, 'x'));
   std::filesystem::create_directory(deep);
