@@ -57,8 +57,8 @@ class Parameters {
     const auto given = scalar_text(*value);
     double number = 0;
     const char* const end = given ? given->data() + given->size() : nullptr;
-    const bool read = given && std::from_chars(given->data(), end, number).ptr == end && !given->empty();
-    if (read && std::isfinite(number)) return number;
+    const auto read = std::from_chars(given ? given->data() : end, end, number);
+    if (read.ec == std::errc() && read.ptr == end && std::isfinite(number)) return number;
     refuse(name, "is a number");
     return std::nullopt;
   }

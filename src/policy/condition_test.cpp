@@ -63,6 +63,8 @@ TEST(Conditions, EveryFieldThatIsWrongIsNamed) {
   EXPECT_THAT(wrong(R"({"prometheus": {"above": "NaN"}})"),
               ElementsAre(StartsWith("0.prometheus.url: is missing"), StartsWith("0.prometheus.query: is missing"),
                           StartsWith("0.prometheus.above: is a number")));
+  EXPECT_THAT(wrong(R"({"prometheus": {"url": "http://p", "query": "up", "above": "1e400"}})"),
+              ElementsAre(StartsWith("0.prometheus.above: is a number")));
   EXPECT_THAT(wrong(R"({"http_up": {"url": "http://user:secret@web/"}})"),
               ElementsAre(testing::HasSubstr("user or password")));
   EXPECT_EQ(
