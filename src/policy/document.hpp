@@ -39,6 +39,7 @@ void sort_by_place(std::vector<Problem>& problems);
 
 inline constexpr std::size_t longest_text = 1 << 20;
 inline constexpr std::size_t most_documents = 1000;
+inline constexpr std::string_view too_many_documents = "more than 1000 documents: put them into several files";
 
 // What no policy file holds: too much of it, control characters, bytes that are not UTF-8.
 std::optional<Problem> bad_bytes(std::string_view text);

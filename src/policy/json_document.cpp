@@ -140,8 +140,12 @@ Documents read_json_documents(std::string_view text) {
   DocumentBuilder builder(read);
   Places places(text);
   std::size_t at = text.find_first_not_of(blanks);
-  while (at < text.size() && read.documents.size() < most_documents) {
+  while (at < text.size()) {
     const std::size_t whole = read.documents.size();
+    if (whole == most_documents) {
+      read.problems.push_back({place_at(text, at), std::string(too_many_documents)});
+      break;
+    }
     json::basic_parser<Handler> parser(options, builder, places);
     json::error_code error;
     at += parser.write_some(false, text.data() + at, text.size() - at, error);

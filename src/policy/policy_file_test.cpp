@@ -147,6 +147,11 @@ TEST(PolicyFile, RefusesWhatIsNoPolicyFile) {
   EXPECT_THAT(problems_of(std::string_view("a\0b", 3)), testing::ElementsAre(HasSubstr("1:2: a control character")));
   EXPECT_THAT(problems_of("a: \xff"), testing::ElementsAre(HasSubstr("1:4: a byte that is not UTF-8")));
   EXPECT_THAT(problems_of(std::string(longest_text + 1, ' ')), testing::ElementsAre(HasSubstr("1 MiB")));
+  std::string many;
+  for (std::size_t i = 0; i <= most_documents; ++i) append(many, concat("---\n{\"policies\": {\"p", i, "\": 1}}\n"));
+  EXPECT_THAT(problems_of(many), testing::Contains(HasSubstr("2001:1: more than 1000 documents")));
+  std::erase(many, '-');
+  EXPECT_THAT(problems_of(many), testing::Contains(HasSubstr("more than 1000 documents")));
   EXPECT_THAT(problems_of(std::string(40, '[')), testing::Contains(HasSubstr("more than 32 levels")));
   EXPECT_THAT(problems_of("policies: {a: &x {selector: a, failure: partition}, b: *x}"),
               testing::IsSupersetOf({HasSubstr("anchors"), HasSubstr("aliases")}));

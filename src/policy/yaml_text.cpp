@@ -21,13 +21,19 @@ Place place_of(const YAML::Mark& mark) {
   return {static_cast<std::size_t>(std::max(mark.line, 0)) + 1, static_cast<std::size_t>(std::max(mark.column, 0)) + 1};
 }
 
-struct TooDeep {};  // ends the parser's run
+struct TooMuch {};  // ends the parser's run
 
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(Documents& into) : documents_(into) {}
+  explicit Builder(Documents& into) : into_(into), documents_(into) {}
 
-  void OnDocumentStart(const YAML::Mark&) override { documents_.begin_document(); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (into_.documents.size() == most_documents) {
+      documents_.refuse(place_of(mark), std::string(too_many_documents));
+      throw TooMuch();
+    }
+    documents_.begin_document();
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -80,9 +86,10 @@ class Builder final : public YAML::EventHandler {
       documents_.refuse(place, "a key is text, not a list or map");
       documents_.key("?", place);
     }
-    if (!documents_.open(std::move(empty), place)) throw TooDeep();
+    if (!documents_.open(std::move(empty), place)) throw TooMuch();
   }
 
+  const Documents& into_;
   DocumentBuilder documents_;
 };
 
@@ -98,11 +105,11 @@ Documents read_yaml(std::string_view text) {
   Builder builder(read);
   try {
     YAML::Parser parser(stream);
-    while (read.documents.size() < most_documents && parser.HandleNextDocument(builder)) {
+    while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
     read.problems.push_back({place_of(error.mark), concat("not YAML: ", error.msg)});
-  } catch (const TooDeep&) {
+  } catch (const TooMuch&) {
   }
   sort_by_place(read.problems);
   return read;
