@@ -366,6 +366,9 @@ TEST_F(Api, UnknownPathsAndMethods) {
   EXPECT_EQ(options.headers.at("allow"), "GET, HEAD, OPTIONS, POST");
   EXPECT_EQ(get("/version?x=%zz").status, 400);
   EXPECT_EQ(get("http://localhost/version").status, 200);
+  EXPECT_EQ(get("https://localhost/version").status, 200);
+  EXPECT_EQ(get("http://localhost").status, 200);
+  EXPECT_EQ(get("ftp://localhost/version").status, 404);
 }
 
 TEST_F(Api, HeadIsGetWithoutBody) {

@@ -34,9 +34,12 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
 
 // Path and query of the absolute form, too, which every server has to take (RFC 9112, section 3.2.2).
 std::string_view origin_form(std::string_view target) {
-  constexpr std::string_view scheme = "http://";
-  if (!target.starts_with(scheme)) return target;
-  return target.substr(std::min(target.find('/', scheme.size()), target.size()));
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    const auto path = target.find_first_of("/?", scheme.size());
+    return path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  return target;
 }
 
 Response no_route(std::string_view method, std::string_view path, const std::set<std::string_view>& allowed) {
