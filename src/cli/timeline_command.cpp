@@ -50,10 +50,32 @@ Lane::Stretch stretch_of(const json::value& row, Time now) {
   return {Kind::missed, planned, std::max(end, planned + Duration(1))};
 }
 
-void add_history(Lanes& lanes, const Policies& policies, const json::value& page, Time now) {
-  const auto* items = find_field(page, "items");
-  if (items == nullptr || !items->is_array()) return;
-  for (const auto& row : items->get_array()) lane_of(lanes, policies, row).stretches.push_back(stretch_of(row, now));
+struct History {
+  json::array faults;  // newest first
+  bool whole = true;   // older ones are left out otherwise
+};
+
+// The service hands out a page at a time.
+Result<History> history_of(const Client& client, const Query& query) {
+  constexpr std::size_t most = 10'000;
+  History history;
+  std::string cursor;
+  do {
+    Query next = query;
+    if (!cursor.empty()) next.emplace_back("cursor", cursor);
+    const auto page = client.call("GET", concat("/v1/faults", print_query(next)));
+    if (!page) return fail(page.error());
+    const auto* items = find_field(*page, "items");
+    if (items == nullptr || !items->is_array()) return fail(ErrorCode::protocol, "the service answers without a list");
+    history.faults.insert(history.faults.end(), items->get_array().begin(), items->get_array().end());
+    cursor = field_text(*page, "next");
+  } while (!cursor.empty() && history.faults.size() < most);
+  history.whole = cursor.empty();
+  return history;
+}
+
+void add_history(Lanes& lanes, const Policies& policies, const json::array& faults, Time now) {
+  for (const auto& row : faults) lane_of(lanes, policies, row).stretches.push_back(stretch_of(row, now));
 }
 
 void add_forecast(Lanes& lanes, const Policies& policies, const json::value& rows, const TimelineRange& range) {
@@ -82,9 +104,28 @@ Policies policies_of(const json::value& answer, Time now) {
   return policies;
 }
 
-bool has_items(const json::value& page) {
-  const auto* items = find_field(page, "items");
-  return items != nullptr && items->is_array() && !items->get_array().empty();
+// Until when all windows of all policies are told of: of each policy the service foresees so many, no more.
+Time foreseen_until(const json::value& rows, Time until) {
+  constexpr std::size_t most = 1000;
+  std::map<std::string, std::size_t> counts;
+  for (const auto& row : rows.is_array() ? rows.get_array() : json::array()) {
+    if (++counts[field_text(row, "policy")] == most) until = std::min(until, time_or(row, "planned_start", until));
+  }
+  return until;
+}
+
+// What is not known would look as if it had been spared.
+void narrow(const Context& context, TimelineRange& range, const History& history, const json::value& forecast) {
+  const Time oldest = history.whole ? range.from : time_or(history.faults.back(), "planned_start", range.from);
+  if (oldest > range.from) {
+    range.from = std::min(oldest, range.now);
+    context.console.err << concat("entropy: only the newest ", history.faults.size(),
+                                  " faults are drawn: --policy and --target lead to older ones\n");
+  }
+  const Time until = std::max(range.now, foreseen_until(forecast, range.until));
+  if (until == range.until) return;
+  range.until = until;
+  context.console.err << "entropy: only the next 1000 windows of a policy are drawn\n";
 }
 
 // Of a policy that there is not, and whose history is not in the range.
@@ -102,7 +143,7 @@ int show_timeline(const Context& context, const TimelineOptions& options) {
   const auto client = context.client();
   if (!client) return context.usage(client.error().message);
   const Time now = SystemClock().now();
-  const TimelineRange range{now - *past, now, now + *future};
+  TimelineRange range{now - *past, now, now + *future};
   // Windows that began before the range may reach into it.
   Query history{{"since", to_rfc3339(range.from - *past)}, {"limit", "1000"}};
   Query forecast{{"until", to_string(*future)}};
@@ -111,18 +152,17 @@ int show_timeline(const Context& context, const TimelineOptions& options) {
   }
   if (!options.policy.empty()) forecast.emplace_back("policy", options.policy);
   const auto policies = client->call("GET", "/v1/policies");
-  const auto faults = client->call("GET", concat("/v1/faults", print_query(history)));
+  const auto faults = history_of(*client, history);
   const auto rows = client->call("GET", concat("/v1/forecast", print_query(forecast)));
-  for (const auto* each : {&policies, &faults}) {
-    if (!*each) return context.report(each->error());
-  }
+  if (!policies || !faults) return context.report(policies ? faults.error() : policies.error());
   // A policy that was removed has its history yet.
   const bool is_gone = !rows && rows.error().code == ErrorCode::not_found;
-  if (is_gone && !has_items(*faults)) return context.report(gone(options, rows.error()));
+  if (is_gone && faults->faults.empty()) return context.report(gone(options, rows.error()));
   if (!rows && !is_gone) return context.report(rows.error());
   const auto known = policies_of(*policies, now);
   Lanes lanes;
-  add_history(lanes, known, *faults, now);
+  narrow(context, range, *faults, rows ? *rows : json::value());
+  add_history(lanes, known, faults->faults, now);
   if (rows) add_forecast(lanes, known, *rows, range);
   std::vector<Lane> shown;
   for (auto& [key, lane] : lanes) {

@@ -129,6 +129,46 @@ TEST_F(Views, FaultsOnATimeline) {
   EXPECT_EQ(run({"faults", "--timeline", "--limit", "3"}).code, 2);
 }
 
+TEST_F(Views, WhatIsNotKnownIsNotDrawnAsSpared) {
+  run({"create", "--name", "demo", "-e", "partition", "-c", "a", "-f", "1"});
+  const Time now = std::chrono::floor<std::chrono::seconds>(SystemClock().now());
+  const auto remember = [&](std::uint64_t windows) {
+    std::vector<control::FaultRecord> records;
+    for (std::uint64_t id = windows; id > 0; --id) {
+      control::FaultRecord record;
+      record.id = id;
+      record.policy = "demo";
+      record.target = "web";
+      record.outcome = control::Outcome::completed;
+      record.planned_start = now - 1s * static_cast<int>(windows - id + 1);
+      record.started = record.planned_start;
+      record.ended = record.planned_start + 1s;
+      records.push_back(record);
+    }
+    server.on_thread([&] { server.service.fault_records = records; });
+  };
+  const auto past_of = [](const Outcome& outcome) {
+    const std::string line(split(outcome.out, '\n')[1]);
+    return line.substr(0, line.find('|'));
+  };
+  remember(2500);
+  const Outcome pages = run({"faults", "--timeline", "--since", "20m"});
+  EXPECT_THAT(past_of(pages), AllOf(HasSubstr("█"), Not(HasSubstr("·")))) << pages.out;
+  EXPECT_EQ(pages.err, "");
+  remember(10'500);
+  const Outcome cut = run({"faults", "--timeline", "--since", "5h"});
+  EXPECT_THAT(past_of(cut), AllOf(HasSubstr("█"), Not(HasSubstr("·")))) << cut.out;
+  EXPECT_THAT(cut.out, HasSubstr("-2h46m")) << "where what is known begins";
+  EXPECT_THAT(cut.err, HasSubstr("only the newest 10000 faults are drawn"));
+  std::vector<control::ForecastRow> rows;
+  for (int i = 0; i < 1000; ++i) rows.push_back({"demo", "web", "local", {0, now + 1s * i, now + 1s * (i + 1)}});
+  server.on_thread([&] { server.service.foreseen = rows; });
+  const Outcome ahead = run({"faults", "--timeline", "--since", "10m", "--forecast", "1h"});
+  const std::string line(split(ahead.out, '\n')[1]);
+  EXPECT_THAT(line.substr(line.find('|')), AllOf(HasSubstr("░"), Not(HasSubstr("·")))) << ahead.out;
+  EXPECT_THAT(ahead.err, HasSubstr("only the next 1000 windows of a policy are drawn"));
+}
+
 TEST_F(Views, TopInAPipeIsOnePicture) {
   create("demo");
   control::InjectorView view;

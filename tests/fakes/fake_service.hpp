@@ -24,6 +24,7 @@ class FakeService final : public Service {
   std::vector<OthersView> others;
   std::vector<CleanedView> cleaned;
   std::vector<FaultRecord> fault_records;
+  std::vector<ForecastRow> foreseen;    // of each policy; empty: a window at the end
   std::vector<Event> events;            // those that can be replayed
   std::uint64_t oldest_replayable = 0;  // subscribing after an id below answers nullptr
   mutable std::size_t replays = 0;      // how often recent events were asked for
@@ -180,6 +181,7 @@ class FakeService final : public Service {
     return page;
   }
   std::vector<ForecastRow> forecast(std::string_view policy, Time until) const override {
+    if (!foreseen.empty()) return foreseen;
     return {{std::string(policy), "web", "local", {7, until - std::chrono::seconds(1), until}}};
   }
 
