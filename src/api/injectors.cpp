@@ -23,10 +23,10 @@ asio::awaitable<Response> act(Call call, Action action) {
   co_return acted ? Response{204, "", ""} : problem(acted.error());
 }
 
-// Runs beside the pump; closes the outbox at the log's end.
+// Runs beside the pump; closes the outbox at the log's end, or where the reader lags too far behind.
 asio::awaitable<void> read_log(control::Service* service, std::string id, std::size_t tail,
-                               std::shared_ptr<Outbox> outbox) {
-  const auto sink = [outbox](std::string_view piece) { return outbox->push(piece); };
+                               std::shared_ptr<Outbox> outbox, std::shared_ptr<bool> whole) {
+  const auto sink = [outbox, whole](std::string_view piece) { return *whole = outbox->push(piece); };
   const auto read = co_await service->injector_logs(id, true, tail, sink);
   if (!read) outbox->push(concat("entropy: ", read.error().message, "\n"));
   outbox->close();
@@ -43,9 +43,12 @@ asio::awaitable<void> stream_log(control::Service* service, std::string id, std:
     stop_reading->emit(asio::cancellation_type::terminal);
   });
   const auto at_end = [outbox, stop_reading](const std::exception_ptr&) { outbox->close(); };
-  asio::co_spawn(executor, read_log(service, std::move(id), tail, outbox),
+  const auto whole = std::make_shared<bool>(true);
+  asio::co_spawn(executor, read_log(service, std::move(id), tail, outbox, whole),
                  asio::bind_cancellation_slot(stop_reading->slot(), at_end));
   co_await pump(outbox, stream, "", std::chrono::hours(1));
+  // An orderly end would look as if this had been all.
+  if (!*whole) stream->abort();
 }
 
 struct Trial {

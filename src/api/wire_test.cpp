@@ -332,6 +332,10 @@ TEST(Logs, AreFollowedUntilTheReaderGoes) {
   wire.read_until("two\n");
   wire.close();
   server.wait_until([&] { return server.service.log_was_cancelled; });
+  server.on_thread([&] { server.service.log_pieces = std::vector(20'000, std::string(100, 'x')); });
+  Wire slow(server.addresses.front());
+  slow.request("GET", "/v1/injectors/abc/logs?follow=1");
+  EXPECT_THAT(slow.read_to_end(), testing::Not(testing::EndsWith("0\r\n\r\n"))) << "it was not all of it";
 }
 
 TEST(Stop, DrainingLetsRequestsAndStreamsGoOn) {
