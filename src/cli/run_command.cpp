@@ -1,6 +1,7 @@
 // run: policies from options or files, for a while or for as long as a command runs; rolled back, verified, reported.
 #include <stdlib.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "base/clock.hpp"
@@ -38,6 +39,13 @@ struct RunOptions {
   std::vector<std::string> endpoints;
 };
 
+// The seed alone is for the policies of files, too.
+bool describes_one(const PolicyOptions& options) {
+  const auto is_given = [](const auto& field) { return field.second && field.first != "seed"; };
+  return !options.failure.empty() || !options.params.empty() || !options.labels.empty() ||
+         std::ranges::any_of(options.fields, is_given);
+}
+
 // -f is a file; with -e it is the frequency, as in create.
 Result<RunOptions> sorted_out(RunOptions options) {
   if (options.policy.failure.empty()) {
@@ -50,8 +58,8 @@ Result<RunOptions> sorted_out(RunOptions options) {
   const bool has_selector = options.policy.fields["selector"].has_value();
   if (options.files.empty() && (options.policy.failure.empty() || !has_selector))
     return fail(ErrorCode::invalid, "which policies? --file FILE, or --failure and --criteria as in create");
-  if (!options.files.empty() && (!options.policy.failure.empty() || has_selector))
-    return fail(ErrorCode::invalid, "either --file or the options of one policy, not both");
+  if (!options.files.empty() && describes_one(options.policy))
+    return fail(ErrorCode::invalid, "either --file (and --seed) or the options of one policy, not both");
   return options;
 }
 

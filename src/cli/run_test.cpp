@@ -312,6 +312,12 @@ TEST_F(Run, WrongUsageIsExplained) {
   EXPECT_THAT(run({"run"}).err, HasSubstr("which policies?"));
   EXPECT_EQ(run({"run", "-f", "-", "-e", "latency", "-c", "a"}).code, 1) << "-f is the frequency there";
   EXPECT_EQ(run({"run", "--file", "-", "-e", "latency", "-c", "a"}).code, 2);
+  for (const std::vector<std::string>& of_one : std::vector<std::vector<std::string>>{
+           {"--probability", "1"}, {"--name", "x"}, {"-o", "delay=1s"}, {"--label", "a=b"}, {"--frequency", "5s"}}) {
+    const Outcome both = run_with(of_one, {"true"});
+    EXPECT_EQ(both.code, 2) << of_one.front();
+    EXPECT_THAT(both.err, HasSubstr("not both")) << of_one.front();
+  }
   EXPECT_THAT(run({"run", "-f", "-", "./test.sh"}).err, HasSubstr("put -- in front of the command"));
   EXPECT_EQ(run_with({"--for", "5"}, {"true"}).code, 2);
   EXPECT_THAT(run({"run", "-e", "partition", "-c", "a", "--stopped"}).err, HasSubstr("create --stopped"));
