@@ -21,7 +21,7 @@ namespace {
 
 void add_globals(CLI::App& app, Globals& globals, const Program& program) {
   add_list_option(app, "-H,--host", globals.hosts,
-                  "where the service is, or listens (ENTROPY_HOST; tcp://HOST:PORT or unix:///PATH)", "ADDR");
+                  "where the service is (ENTROPY_HOST), or listens: tcp://HOST:PORT or unix:///PATH", "ADDR");
   app.add_option("--token", globals.token,
                  "the service's token (ENTROPY_TOKEN, else the file of the data directory); better a file: others may "
                  "see command lines")

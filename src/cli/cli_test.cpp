@@ -485,6 +485,7 @@ TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
     const Outcome own = run({std::string(command), "--help"});
     EXPECT_EQ(own.code, 0) << command;
     EXPECT_THAT(own.out, HasSubstr(concat("Example:\n  entropy ", command))) << own.out;
+    EXPECT_THAT(own.out, testing::Not(testing::ContainsRegex("--[a-z-]+\\{"))) << own.out;
   }
 }
 
@@ -493,6 +494,9 @@ TEST_F(Cli, ManageGetsItsOptions) {
   EXPECT_EQ(run({"manage"}).code, 7);
   EXPECT_EQ(managed->endpoints, std::vector<std::string>{"tcp://engine:2375"});
   EXPECT_EQ(to_string(managed->listen.front()), "tcp://127.0.0.1:7890");
+  EXPECT_TRUE(managed->probes);
+  run({"manage", "--no-probes"});
+  EXPECT_FALSE(managed->probes);
   EXPECT_EQ(managed->data_dir, "/home/u/.local/state/entropy");
   EXPECT_EQ(run({"manage",    "-H",           "unix:///run/e.sock",
                  "unix:///a", "-H",           "tcp://0.0.0.0",

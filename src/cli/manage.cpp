@@ -144,8 +144,9 @@ void add_manage_command(Commands& commands) {
       ->type_name("N");
   command.add_option("--max-share", given->max_share, "disturb at most this share of a service's replicas at once")
       ->type_name("SHARE");
-  command.add_flag("!--no-probes", given->options.probes,
-                   "ask no addresses for policies: refuse http and prometheus in stop_when and start_when");
+  command.add_flag_callback(
+      "--no-probes", [given] { given->options.probes = false; },
+      "ask no addresses for policies: refuse http and prometheus in stop_when and start_when");
   command.add_option("--lease", given->lease, "injectors undo everything after so long without the service (30s)")
       ->type_name("DURATION");
   command.add_option("--history", given->history, "how long and how much of what happened is kept (30d,1GB)")
