@@ -268,6 +268,7 @@ TEST_F(Api, Forecast) {
   EXPECT_EQ(get("/v1/forecast?policy=slow&until=1h").json().at(0).at("window"), 7);
   EXPECT_EQ(get("/v1/forecast").json().at(0).at("policy"), "slow");
   EXPECT_EQ(get("/v1/forecast?policy=none").status, 404);
+  EXPECT_EQ(get("/v1/forecast?until=24h").status, 200);
   EXPECT_EQ(get("/v1/forecast?until=2d").status, 400);
 }
 

@@ -81,8 +81,9 @@ Response get_forecast(const Call& call) {
   constexpr Duration by_default = std::chrono::minutes(10);
   constexpr Duration farthest = std::chrono::hours(24);
   Parameters parameters(call);
-  const Time now = SystemClock().now();
-  const Time until = parameters.time("until", Way::ahead).value_or(now + by_default);
+  const auto given = parameters.time("until", Way::ahead);
+  const Time now = SystemClock().now();  // not before what 24h ahead was counted from
+  const Time until = given.value_or(now + by_default);
   if (until > now + farthest) parameters.refuse("until", "is at most 24h ahead");
   if (auto refusal = parameters.refusal()) return std::move(*refusal);
   std::vector<std::string> names;
