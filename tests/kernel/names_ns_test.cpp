@@ -27,6 +27,9 @@ State names(std::vector<std::string> patterns, std::optional<Hearsay> answer, Du
   return state;
 }
 
+// Than a delay of 200 ms, on however busy a machine: these are single answers.
+constexpr auto clearly_less = 150ms;
+
 class NamesTest : public BackendTest {
  protected:
   void SetUp() override {
@@ -48,7 +51,7 @@ class NamesTest : public BackendTest {
     ASSERT_TRUE(found) << name;
     EXPECT_EQ(found->code, 0u);
     EXPECT_THAT(found->addresses, ElementsAre("10.0.0.3"));
-    EXPECT_LT(found->took, 50ms + slack());
+    EXPECT_LT(found->took, clearly_less);
   }
   void expect_truth_everywhere() {
     for_each([&](Resolver where, Over over) { expect_truth(where, over, "db.example.com"); });
@@ -102,7 +105,7 @@ TEST_P(NamesTest, AnswersAreLateOrNeverCome) {
     ASSERT_TRUE(found);
     EXPECT_THAT(found->addresses, ElementsAre("10.0.0.3"));
     EXPECT_GE(found->took, 200ms);
-    EXPECT_LE(found->took, 240ms + slack());
+    EXPECT_LT(found->took, 200ms + clearly_less);
     expect_truth(where, over, "web.example.com");
   });
   ASSERT_APPLIED(injector, names({"db.example.com"}, Denial::none));
@@ -116,17 +119,17 @@ TEST_P(NamesTest, AnswersAreLateOrNeverCome) {
 TEST_P(NamesTest, PacketsAndNamesFailTogether) {
   InjectorThread injector(*lab, make);
   auto wanted = names({"db.example.com"}, Denial::nxdomain);
-  wanted.ingress = kernel::Effect{{{40ms, {}, 0, {}}}};
+  wanted.ingress = kernel::Effect{{{200ms, {}, 0, {}}}};
   ASSERT_APPLIED(injector, wanted);
   EXPECT_EQ(injector.read_back(), wanted);
   const auto direct = look_up(*lab, Resolver::direct, Over::udp, "db.example.com");
   ASSERT_TRUE(direct);
   EXPECT_EQ(direct->code, 3u);
-  EXPECT_GE(direct->took, 40ms);
+  EXPECT_GE(direct->took, 200ms);
   const auto local = look_up(*lab, Resolver::docker, Over::udp, "db.example.com");
   ASSERT_TRUE(local);
   EXPECT_EQ(local->code, 3u);
-  EXPECT_LT(local->took, 30ms + slack());  // lo is no network
+  EXPECT_LT(local->took, clearly_less);  // lo is no network
   ASSERT_APPLIED(injector, names({"db.example.com"}, Denial::nxdomain));
   EXPECT_EQ(look_up(*lab, Resolver::direct, Over::udp, "db.example.com")->code, 3u);
 }
