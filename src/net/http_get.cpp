@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/asio/ip/address.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
@@ -13,9 +14,13 @@ namespace entropy::net {
 namespace {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
+namespace beast = boost::beast;
+namespace http = beast::http;
 
 constexpr std::uint32_t largest_header = 64 << 10;
+
+// Not a string, for which Beast would take all the memory at once that the answer says its body needs.
+using Parser = http::response_parser<http::basic_dynamic_body<beast::flat_buffer>>;
 
 std::string where(const HttpUrl& url) { return concat(url.host, ":", url.port); }
 
@@ -60,9 +65,8 @@ asio::awaitable<error_code> send(Socket& socket, const HttpGet& request) {
 }
 
 // As much of the body as is asked for.
-asio::awaitable<error_code> receive(Socket& socket, http::response_parser<http::string_body>& parser,
-                                    std::size_t most_bytes) {
-  boost::beast::flat_buffer buffer;
+asio::awaitable<error_code> receive(Socket& socket, Parser& parser, std::size_t most_bytes) {
+  beast::flat_buffer buffer;
   parser.eager(true);
   parser.header_limit(largest_header);
   parser.body_limit(boost::none);
@@ -93,7 +97,7 @@ asio::awaitable<Result<HttpGot>> http_get(asio::any_io_executor executor, HttpGe
   const auto socket = std::make_shared<Socket>(executor);
   socket->expires_after(request.within);
   error_code error = co_await send(*socket, request);
-  http::response_parser<http::string_body> parser;
+  Parser parser;
   if (!error) error = co_await receive(*socket, parser, request.most_bytes);
   if (error) {
     Error why = trouble(request, *socket, error);
@@ -101,7 +105,7 @@ asio::awaitable<Result<HttpGot>> http_get(asio::any_io_executor executor, HttpGe
     co_return fail(std::move(why));
   }
   socket->close();
-  HttpGot got{parser.get().result_int(), std::move(parser.get().body())};
+  HttpGot got{parser.get().result_int(), beast::buffers_to_string(parser.get().body().data())};
   if (got.body.size() > request.most_bytes) got.body.resize(request.most_bytes);
   co_return got;
 }
