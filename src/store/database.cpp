@@ -1,10 +1,12 @@
 #include "store/database.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "base/fd.hpp"
 #include "store/write_ahead_log.hpp"
 
 namespace entropy::store {
@@ -144,6 +146,9 @@ Result<> Store::Database::prepare() {
 
 Result<std::unique_ptr<Store::Database>> Store::Database::open(const std::string& path) {
   if (const auto fault = fault_of_log_of(path); !fault.empty()) return damaged(path, fault);
+  // What the tokens let in to read, others must not read from here, though the folder be open to them. SQLite itself
+  // would go by the umask; the files beside it get the mode of this one.
+  if (path != ":memory:") Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   std::unique_ptr<Database> database;
   try {
     database.reset(new Database(path));

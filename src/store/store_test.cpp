@@ -64,6 +64,17 @@ TEST_F(StoreFile, KeepsPoliciesOverARestart) {
   EXPECT_EQ(policies->front().revision, 2U);
 }
 
+TEST_F(StoreFile, IsItsOwnersAlone) {
+  std::filesystem::permissions(folder_, std::filesystem::perms::all);
+  const auto store = *Store::open(path());
+  ASSERT_TRUE(store->put_policy(record_named("a")));
+  for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+    const auto others =
+        file.status().permissions() & (std::filesystem::perms::group_all | std::filesystem::perms::others_all);
+    EXPECT_EQ(others, std::filesystem::perms::none) << file.path();
+  }
+}
+
 TEST_F(StoreFile, KeepsHaltAndIdentity) {
   const Halt halt{"big red button", Time(5s)};
   {
