@@ -12,17 +12,24 @@ namespace {
 
 namespace json = boost::json;
 
-using Flat = std::map<std::string, std::string>;
+using Flat = std::map<std::string, json::value>;
 
 void flatten(Flat& flat, const std::string& path, const json::value& value) {
   const auto* object = value.if_object();
   if (object == nullptr || object->empty()) {
-    flat[path] = object == nullptr ? field_text(&value) : "{}";
+    flat[path] = value;
     return;
   }
   for (const auto& [key, entry] : *object) {
     flatten(flat, path.empty() ? std::string(key) : concat(path, ".", std::string_view(key)), entry);
   }
+}
+
+// Empty: not there. A text that is empty, or that looks like the other side's number, is shown in quotes.
+std::string show(const json::value* value, const json::value* other) {
+  if (value == nullptr) return "";
+  const std::string text = field_text(value);
+  return text.empty() || value->is_object() || text == field_text(other) ? policy::print_json(*value) : text;
 }
 
 std::vector<Difference> differences_of(const json::object& before, const json::object& after) {
@@ -31,16 +38,18 @@ std::vector<Difference> differences_of(const json::object& before, const json::o
   if (!before.empty()) flatten(old_fields, "", before);
   flatten(new_fields, "", after);
   std::set<std::string> names;
-  for (const auto& [name, text] : old_fields) names.insert(name);
-  for (const auto& [name, text] : new_fields) names.insert(name);
+  for (const auto& [name, value] : old_fields) names.insert(name);
+  for (const auto& [name, value] : new_fields) names.insert(name);
   std::vector<Difference> differences;
-  const auto text_in = [](const Flat& flat, const std::string& name) {
+  const auto value_in = [](const Flat& flat, const std::string& name) {
     const auto found = flat.find(name);
-    return found == flat.end() ? std::string() : found->second;
+    return found == flat.end() ? nullptr : &found->second;
   };
   for (const auto& name : names) {
-    Difference each{name, text_in(old_fields, name), text_in(new_fields, name)};
-    if (name != "name" && each.before != each.after) differences.push_back(std::move(each));
+    const auto* was = value_in(old_fields, name);
+    const auto* is = value_in(new_fields, name);
+    const bool equal = was != nullptr && is != nullptr && *was == *is;
+    if (name != "name" && !equal) differences.push_back({name, show(was, is), show(is, was)});
   }
   return differences;
 }

@@ -60,6 +60,21 @@ TEST_F(CliFiles, AppliesWhatDiffers) {
   EXPECT_EQ(kept("slow-db").schedule.seed, 7U);
 }
 
+TEST_F(CliFiles, WhatLooksAlikeMayDiffer) {
+  const auto apply = [&](std::string_view labels, std::string_view by, const std::string& option = "--prune") {
+    input = concat("policies: {a: {selector: a, labels: {", labels, "}, image: x, failure: {skew: {by: ", by, "}}}}");
+    return run({"apply", "-f", "-", option}).out;
+  };
+  EXPECT_EQ(apply("", "5"), "a created\n");
+  EXPECT_EQ(apply("team: ''", "5", "--dry-run"), "a would be updated\n    + labels.team: \"\"\n");
+  EXPECT_EQ(apply("team: ''", "5"), "a updated (labels.team)\n");
+  EXPECT_EQ(kept("a").labels.at("team"), "");
+  EXPECT_EQ(apply("team: ''", "5"), "a unchanged\n");
+  EXPECT_EQ(apply("team: ''", "'5'", "--dry-run"), "a would be updated\n    ~ failure.skew.by: 5 -> \"5\"\n");
+  EXPECT_EQ(apply("team: ''", "'5'"), "a updated (failure.skew.by)\n");
+  EXPECT_EQ(kept("a").custom->parameters, R"({"by":"5"})");
+}
+
 TEST_F(CliFiles, ADryRunShowsWhatWouldChangeAndChangesNothing) {
   create("old");
   const std::string path = file("chaos.yaml", two_policies);
