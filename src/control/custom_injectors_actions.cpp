@@ -91,7 +91,7 @@ asio::awaitable<void> CustomInjectors::follow(std::string endpoint_name, std::st
     hear(id, bytes);
     return runs_.contains(id);
   };
-  const auto read = co_await where.engine().logs(id, true, 0, sink);
+  const auto read = co_await where.engine().logs(id, true, docker::whole_log, sink);
   if (read) co_await conclude(endpoint_name, id);
   Run* run = find(id);
   if (run == nullptr || run->ended) co_return;

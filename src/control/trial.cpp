@@ -150,7 +150,7 @@ docker::Task<Trial::Snapshot> Trial::snapshot() {
     });
     return true;
   };
-  const auto read = co_await where_.engine().logs(*id, true, 0, sink);
+  const auto read = co_await where_.engine().logs(*id, true, docker::whole_log, sink);
   const auto details = co_await where_.engine().inspect_container(*id);
   (void)co_await where_.engine().remove_container(*id);
   if (!read) co_return fail(read.error());
@@ -204,7 +204,7 @@ docker::Task<Trial::Seen> Trial::look(std::string id) {
     });
     return true;
   };
-  const auto read = co_await where_.engine().logs(id, false, 0, sink);
+  const auto read = co_await where_.engine().logs(id, false, docker::whole_log, sink);
   if (!read) co_return fail(read.error());
   co_return seen;
 }

@@ -194,7 +194,7 @@ TEST_F(RealEngine, ReadsLogsToTheEnd) {
   const std::string id = created_and_started(spec({"sh", "-c", "echo one; echo two >&2; exit 3"}));
   std::string all;
   const auto sink = [&](std::string_view bytes) { return all += bytes, true; };
-  ASSERT_TRUE(run(engine_->logs(id, true, 0, sink)));
+  ASSERT_TRUE(run(engine_->logs(id, true, whole_log, sink)));
   EXPECT_THAT(all, HasSubstr("one\n"));
   EXPECT_THAT(all, HasSubstr("two\n"));
   std::string last;
@@ -262,7 +262,8 @@ TEST_F(RealEngine, SaysWhatConflictsAndWhatIsMissing) {
   EXPECT_THAT(missing.error().message, HasSubstr("engine at "));
   EXPECT_EQ(run(engine_->kill_container(id, "SIGTERM")).error().code, ErrorCode::conflict) << "it does not run";
   EXPECT_EQ(run(engine_->attach("no-such-one")).error().code, ErrorCode::not_found);
-  EXPECT_EQ(run(engine_->logs("no-such-one", false, 0, [](auto) { return true; })).error().code, ErrorCode::not_found);
+  EXPECT_EQ(run(engine_->logs("no-such-one", false, whole_log, [](auto) { return true; })).error().code,
+            ErrorCode::not_found);
 }
 
 TEST_F(RealEngine, AppliesTheLimitsOfTheSpec) {
@@ -277,7 +278,7 @@ TEST_F(RealEngine, AppliesTheLimitsOfTheSpec) {
   wanted.log_options = {{"max-size", "1m"}, {"max-file", "1"}};
   const std::string id = created_and_started(std::move(wanted));
   std::string all;
-  ASSERT_TRUE(run(engine_->logs(id, true, 0, [&](std::string_view bytes) { return all += bytes, true; })));
+  ASSERT_TRUE(run(engine_->logs(id, true, whole_log, [&](std::string_view bytes) { return all += bytes, true; })));
   EXPECT_THAT(all, HasSubstr("Read-only file system"));
   EXPECT_THAT(all, HasSubstr("0000000000001000"));
   EXPECT_THAT(all, HasSubstr("a value\n"));

@@ -305,15 +305,18 @@ TEST_P(Wire, EndsEventsWithTheReason) {
 TEST_P(Wire, ReadsLogsUntilTheSinkHasEnough) {
   imposter_.play(concat(chunked, chunk(frame(1, "a") + frame(2, "b")), chunk(frame(1, "c")), "0\r\n\r\n"));
   std::string all;
-  ASSERT_TRUE(run(engine_->logs("x", false, 0, [&](std::string_view bytes) { return all += bytes, true; })));
+  ASSERT_TRUE(run(engine_->logs("x", false, whole_log, [&](std::string_view bytes) { return all += bytes, true; })));
   EXPECT_EQ(all, "abc");
   EXPECT_THAT(imposter_.requests().back(), HasSubstr("follow=0&tail=all "));
+  imposter_.play(concat(chunked, "0\r\n\r\n"));
+  ASSERT_TRUE(run(engine_->logs("x", false, 0, [](auto) { return true; })));
+  EXPECT_THAT(imposter_.requests().back(), HasSubstr("follow=0&tail=0 ")) << "what has been said is not wanted";
   imposter_.play(concat(chunked, chunk(frame(1, "a") + frame(1, "b"))));
   all.clear();
   ASSERT_TRUE(run(engine_->logs("x", true, 5, [&](std::string_view bytes) { return all += bytes, false; })));
   EXPECT_EQ(all, "a");
   imposter_.play(concat(chunked, chunk(frame(1, "abc").substr(0, 9)), "0\r\n\r\n"));
-  EXPECT_EQ(run(engine_->logs("x", false, 0, [](auto) { return true; })).error().code, ErrorCode::unavailable);
+  EXPECT_EQ(run(engine_->logs("x", false, whole_log, [](auto) { return true; })).error().code, ErrorCode::unavailable);
 }
 
 TEST_P(Wire, SurvivesTheEndOfTheProgramAmidACall) {

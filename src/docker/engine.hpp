@@ -189,6 +189,9 @@ class AttachStream {
   virtual void close() = 0;
 };
 
+// Of a log: all lines that there are.
+inline constexpr std::size_t whole_log = SIZE_MAX;
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -214,8 +217,8 @@ class Engine {
   // Kills it if it runs. ErrorCode::not_found when it is gone already; a removal under way counts as done. Volumes that
   // have no name go with it where `volumes` says so.
   virtual Task<> remove_container(std::string id, bool volumes = false) = 0;
-  // Standard output and error, `tail` last lines (0: all); with `follow` until the container ends. `sink` returns
-  // false to stop.
+  // Standard output and error, `tail` last lines (or `whole_log`); with `follow` until the container ends. `sink`
+  // returns false to stop.
   virtual Task<> logs(std::string id, bool follow, std::size_t tail, std::function<bool(std::string_view)> sink) = 0;
   virtual Task<std::unique_ptr<AttachStream>> attach(std::string id) = 0;
 

@@ -155,10 +155,11 @@ Task<> HttpEngine::remove_container(std::string id, bool volumes) {
 }
 
 Task<> HttpEngine::logs(std::string id, bool follow, std::size_t tail, std::function<bool(std::string_view)> sink) {
-  std::string target = with_query(container_target(id, "/logs"), {{"stdout", "1"},
-                                                                  {"stderr", "1"},
-                                                                  {"follow", follow ? "1" : "0"},
-                                                                  {"tail", tail == 0 ? "all" : std::to_string(tail)}});
+  std::string target =
+      with_query(container_target(id, "/logs"), {{"stdout", "1"},
+                                                 {"stderr", "1"},
+                                                 {"follow", follow ? "1" : "0"},
+                                                 {"tail", tail == whole_log ? "all" : std::to_string(tail)}});
   auto opened = co_await client_.open(request("GET", std::move(target)), client_.options().call_timeout);
   if (!opened) co_return fail(std::move(opened.error()));
   const auto connection = *opened;

@@ -214,7 +214,7 @@ docker::Task<> HostClient::logs(std::string id, bool, std::size_t tail, std::fun
     const HostContainer* it = host->find(id);
     if (it == nullptr) return fail(ErrorCode::not_found, concat("No such container: ", id));
     std::string text;
-    const std::size_t from = tail == 0 || tail > it->log.size() ? 0 : it->log.size() - tail;
+    const std::size_t from = tail > it->log.size() ? 0 : it->log.size() - tail;
     for (std::size_t i = from; i < it->log.size(); ++i) text += it->log[i];
     return text;
   });

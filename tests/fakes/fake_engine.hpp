@@ -368,7 +368,7 @@ class FakeEngine final : public docker::Engine {
   // 0: all.
   static std::string last_lines(const std::string& log, std::size_t tail) {
     std::size_t begin = log.size();
-    for (std::size_t lines = 0; begin > 0 && (tail == 0 || lines < tail || log[begin - 1] != '\n'); --begin) {
+    for (std::size_t lines = 0; begin > 0 && (lines < tail || log[begin - 1] != '\n'); --begin) {
       if (log[begin - 1] == '\n') ++lines;
     }
     return log.substr(begin);
