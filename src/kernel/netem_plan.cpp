@@ -89,7 +89,12 @@ Netem losing_by(const LossModel& model) {
   return netem;
 }
 
-tc::Tbf slowing(const RateCap& rate) { return {rate.bits / 8, burst_of(rate), queue_of(rate), rate.overhead}; }
+// A super-packet of TCP that the bucket takes whole has to find room in the queue, or bursts would be lost.
+tc::Tbf slowing(const RateCap& rate) {
+  constexpr std::uint32_t super_packet = 72 << 10;  // 64 KiB, and headers for each segment
+  const std::uint32_t whole = std::min(burst_of(rate), super_packet);
+  return {rate.bits / 8, burst_of(rate), std::max(queue_of(rate), whole), rate.overhead};
+}
 
 // The kernel tells a bucket's size as its time, in 32 bits of 64 ns each; a larger one begins anew at 0 there.
 constexpr Duration longest_burst = std::chrono::seconds(274);

@@ -1,6 +1,7 @@
 // What only the netem backend has: qdiscs, and a device for arriving packets.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <csignal>
@@ -206,6 +207,35 @@ TEST(TbfTest, EveryBucketReadsBackAsItWasAskedOrIsRefused) {
       }
     }
   });
+}
+
+// TCP hands over up to 64 KiB as one packet, which the bucket takes whole.
+TEST(TbfTest, ABurstOfSuperPacketsPassesAtOnce) {
+  if (const auto reason = why_no_lab()) GTEST_SKIP() << *reason;
+  const Lab lab;
+  const Connection connection = connected(lab, Ip::v4);
+  const std::string data(60'000, 'x');
+  std::string got(data.size(), '\0');
+  const auto pass = [&] {
+    const auto begin = Clock::now();
+    EXPECT_EQ(::send(connection.target.get(), data.data(), data.size(), 0), std::ssize(data));
+    EXPECT_EQ(::recv(connection.peer.get(), got.data(), got.size(), MSG_WAITALL), std::ssize(data));
+    return Clock::now() - begin;
+  };
+  for (int i = 0; i < 50; ++i) pass();  // its window grows
+  Effect effect;
+  effect.rate = kernel::RateCap{1'000'000, 64 << 10, 0};
+  std::string lacking;
+  lab.inside(Side::target, [&] {
+    auto control = kernel::tc::TcSocket::open().value();
+    if (const auto able = control.check_kind("tbf", "sch_tbf", 1); !able) lacking = able.error().message;
+    const auto bucket = kernel::chain_for(effect).value().back();
+    if (lacking.empty()) {
+      ASSERT_TRUE(control.add({::if_nametoindex("eth0"), 0x4e5c'0000, kernel::tc::root_parent, "tbf", bucket, 0, 0}));
+    }
+  });
+  if (!lacking.empty()) GTEST_SKIP() << lacking;
+  EXPECT_LT(pass(), 300ms);
 }
 
 }  // namespace
