@@ -146,6 +146,11 @@ std::optional<Duration> Faults::wake_at() const {
   return std::min(look_at_, retry_at_.value_or(look_at_));
 }
 
+bool Faults::is_due() const {
+  const auto at = wake_at();
+  return (at && steady_.elapsed() >= *at) || interfaces_ != backend_.interfaces();
+}
+
 Result<> Faults::reach(const std::vector<Due>& goal, Time now) {
   auto parts = parts_of(goal);
   auto state = merge(parts);

@@ -37,6 +37,8 @@ class Faults {
   std::vector<std::string> explanation() const;
   // When `settle` shall be called for another attempt or look, by the steady clock.
   std::optional<Duration> wake_at() const;
+  // Whether it is time for that, or interfaces have come or gone.
+  bool is_due() const;
   // What is wanted and does not hold, with the reason.
   std::vector<program::FaultFailed> failed() const;
   // Why the kernel can't be made to hold what it should, and nothing else.

@@ -67,7 +67,13 @@ void Injector::execute(program::Stop) { stop(); }
 void Injector::on_time() {
   if (exit_code_) return;
   check_lease();
-  if (!exit_code_) settle();
+  if (!exit_code_ && is_due()) settle();
+}
+
+// Whether the answer can be another than the last one. Every packet that is held asks twice, and programs may be long.
+bool Injector::is_due() const {
+  const Time now = setup_.clock.now();
+  return dirty_ || now < settled_at_ || now >= next_change_ || faults_.is_due();
 }
 
 void Injector::stop() {
@@ -111,6 +117,7 @@ void Injector::settle() {
   const auto failed_before = faults_.failed();
   faults_.settle(decision.faults, now);
   dirty_ |= faults_.trouble() != trouble_before || faults_.failed() != failed_before;
+  settled_at_ = now;
   next_change_ = decision.next;
   if (dirty_) report_state();
 }

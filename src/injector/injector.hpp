@@ -59,6 +59,7 @@ class Injector {
   void execute(program::Stop);
   void heard();
   void check_lease();
+  bool is_due() const;
   void settle();
   void report_state();
 
@@ -72,6 +73,7 @@ class Injector {
   bool paused_ = false;
   bool clean_ = false;  // as last read back
   bool dirty_ = true;   // there is something that the last State does not tell
+  Time settled_at_{};
   Time next_change_ = policy::never;
   std::optional<int> exit_code_;
 };

@@ -260,6 +260,18 @@ TEST_F(InjectorTest, AFaultThatSomebodyUndidIsMadeAgain) {
   EXPECT_THAT(story(), ElementsAre("log", "state"));
 }
 
+// Every packet that a backend holds wakes the injector twice.
+TEST_F(InjectorTest, WakingForNothingIsCheapHoweverManyPeersThereAre) {
+  auto entry = every_ten_seconds("slow", {make_failure("latency", {{"delay", "1ms"}, {"peers", "web"}})});
+  entry.resolved["web"].resize(20'000, *parse_prefix("10.0.0.3"));
+  follow({entry});
+  go_to(epoch);
+  ASSERT_EQ(last_state().active.size(), 1u);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20'000; ++i) injector_.on_time();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+}
+
 // As doubles, shares are rarely just one of the kernel's steps.
 TEST_F(InjectorTest, SharesThatTheKernelRoundsAreNotTakenForUndone) {
   const auto losing = [](const char* percent) { return make_failure("loss", {{"percent", percent}}); };
