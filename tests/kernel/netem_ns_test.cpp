@@ -186,6 +186,16 @@ TEST_F(NetemTest, JitterIsSpreadAsAsked) {
   }
 }
 
+// Of 10.1 packets 1 is lost: 9 come in the good state for each in a burst, and every tenth of those has one behind it.
+TEST_F(NetemTest, BurstsWhoseChancesMakeACertaintyEnd) {
+  InjectorThread injector(*lab, kernel::make_netem_backend);
+  Effect effect;
+  effect.models = {kernel::Markov{0.1, 0.9, 0.1, 1, 0}};
+  ASSERT_TRUE(injector.apply({effect, {}}));
+  const auto arrived = stream(*lab, Side::target, Ip::v4, 1000, 100us).size();
+  EXPECT_NEAR(static_cast<double>(arrived), 901, 60);
+}
+
 // Of every rate with every burst that may be asked for.
 TEST(TbfTest, EveryBucketReadsBackAsItWasAskedOrIsRefused) {
   if (const auto reason = why_no_lab()) GTEST_SKIP() << *reason;
