@@ -55,6 +55,8 @@ Result<RunOptions> sorted_out(RunOptions options) {
   }
   if (options.policy.stopped)
     return fail(ErrorCode::invalid, "run is for policies that run: create --stopped makes one that `start` starts");
+  if (!options.endpoints.empty() && !options.standalone)
+    return fail(ErrorCode::invalid, "--endpoint is for --standalone: a service that runs has engines of its own");
   const bool has_selector = options.policy.fields["selector"].has_value();
   if (options.files.empty() && (options.policy.failure.empty() || !has_selector))
     return fail(ErrorCode::invalid, "which policies? --file FILE, or --failure and --criteria as in create");

@@ -320,6 +320,7 @@ TEST_F(Run, WrongUsageIsExplained) {
   }
   EXPECT_THAT(run({"run", "-f", "-", "./test.sh"}).err, HasSubstr("put -- in front of the command"));
   EXPECT_EQ(run_with({"--for", "5"}, {"true"}).code, 2);
+  EXPECT_THAT(run_with({"--endpoint", "unix:///e.sock"}, {"true"}).err, HasSubstr("--endpoint is for --standalone"));
   EXPECT_THAT(run({"run", "-e", "partition", "-c", "a", "--stopped"}).err, HasSubstr("create --stopped"));
   input = "policies: {cut: {selector: service=web, failure: partition, state: stopped}}";
   EXPECT_THAT(run_with({}, {"true"}).err, HasSubstr("nothing to run"));
