@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <map>
 #include <ostream>
+#include <set>
+#include <tuple>
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -16,7 +18,8 @@ namespace {
 
 namespace json = boost::json;
 
-using Lanes = std::map<std::pair<std::string, std::string>, Lane>;
+// By policy, container and engine.
+using Lanes = std::map<std::tuple<std::string, std::string, std::string>, Lane>;
 
 // Of the policies that there are: what a lane of theirs begins with.
 using Policies = std::map<std::string, Lane>;
@@ -26,7 +29,7 @@ constexpr std::string_view by_default = "5m";
 Lane& lane_of(Lanes& lanes, const Policies& policies, const json::value& row) {
   const std::string name = field_text(row, "policy");
   const std::string target = field_text(row, "target");
-  const auto [place, fresh] = lanes.try_emplace({name, target});
+  const auto [place, fresh] = lanes.try_emplace({name, target, field_text(row, "endpoint")});
   Lane& lane = place->second;
   if (!fresh) return lane;
   if (const auto known = policies.find(name); known != policies.end()) lane = known->second;
@@ -128,6 +131,19 @@ void narrow(const Context& context, TimelineRange& range, const History& history
   context.console.err << "entropy: only the next 1000 windows of a policy are drawn\n";
 }
 
+// Containers of several engines may have one name.
+std::vector<Lane> shown_of(Lanes lanes, std::string_view target) {
+  std::set<std::string> endpoints;
+  for (const auto& [key, lane] : lanes) endpoints.insert(std::get<2>(key));
+  std::vector<Lane> shown;
+  for (auto& [key, lane] : lanes) {
+    if (!target.empty() && lane.target != target) continue;
+    if (endpoints.size() > 1) lane.target = concat(std::get<2>(key), "/", lane.target);
+    shown.push_back(std::move(lane));
+  }
+  return shown;
+}
+
 // Of a policy that there is not, and whose history is not in the range.
 Error gone(const TimelineOptions& options, const Error& error) {
   return {error.code, concat(error.message, "; if it was removed, entropy faults --policy ", options.policy,
@@ -164,11 +180,7 @@ int show_timeline(const Context& context, const TimelineOptions& options) {
   narrow(context, range, *faults, rows ? *rows : json::value());
   add_history(lanes, known, faults->faults, now);
   if (rows) add_forecast(lanes, known, *rows, range);
-  std::vector<Lane> shown;
-  for (auto& [key, lane] : lanes) {
-    if (options.target.empty() || lane.target == options.target) shown.push_back(std::move(lane));
-  }
-  context.console.out << draw_timeline(shown, range, context.console.width);
+  context.console.out << draw_timeline(shown_of(std::move(lanes), options.target), range, context.console.width);
   return done;
 }
 

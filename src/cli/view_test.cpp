@@ -95,6 +95,7 @@ TEST_F(Views, FaultsOnATimeline) {
     control::FaultRecord record;
     record.policy = "demo";
     record.target = "web";
+    record.endpoint = "local";
     record.planned_start = SystemClock().now() - 60s;
     record.started = record.planned_start;
     server.service.fault_records = {record};
@@ -129,6 +130,21 @@ TEST_F(Views, FaultsOnATimeline) {
   EXPECT_EQ(run({"faults", "--timeline", "--limit", "3"}).code, 2);
 }
 
+TEST_F(Views, ATimelineTellsEnginesApart) {
+  server.on_thread([&] {
+    for (const auto* endpoint : {"east", "west"}) {
+      control::FaultRecord record;
+      record.policy = "demo";
+      record.target = "web";
+      record.endpoint = endpoint;
+      record.planned_start = SystemClock().now() - 60s;
+      server.service.fault_records.push_back(record);
+    }
+  });
+  const Outcome both = run({"faults", "--timeline", "--policy", "demo", "--target", "web"});
+  EXPECT_THAT(both.out, AllOf(HasSubstr("demo    east/web"), HasSubstr("demo    west/web"))) << both.err;
+}
+
 TEST_F(Views, WhatIsNotKnownIsNotDrawnAsSpared) {
   run({"create", "--name", "demo", "-e", "partition", "-c", "a", "-f", "1"});
   const Time now = std::chrono::floor<std::chrono::seconds>(SystemClock().now());
@@ -139,6 +155,7 @@ TEST_F(Views, WhatIsNotKnownIsNotDrawnAsSpared) {
       record.id = id;
       record.policy = "demo";
       record.target = "web";
+      record.endpoint = "local";
       record.outcome = control::Outcome::completed;
       record.planned_start = now - 1s * static_cast<int>(windows - id + 1);
       record.started = record.planned_start;
