@@ -130,6 +130,7 @@ Finding judge(const policy::PrometheusCondition& condition, Finding before, cons
     samples = fail(ErrorCode::protocol, concat("it answered ", answer->status));
   if (!samples) {
     before.evidence = concat("it can't be asked: ", samples.error().message);
+    before.holds = false;
     before.failures = std::min<std::uint64_t>(before.failures + 1, 1000);
     return before;
   }

@@ -154,5 +154,14 @@ TEST(PrometheusConditions, TheQueryIsEncoded) {
   EXPECT_EQ(question_of(condition).url.target, "/base/api/v1/query?query=rate%28x%5B1m%5D%29%26y");
 }
 
+TEST(PrometheusConditions, WhatHeldBeforeDoesNotHoldWhileItCannotBeAsked) {
+  policy::PrometheusCondition above;
+  above.value = 0.5;
+  Finding finding = judge(above, {}, answered(200, vector_of(R"({"metric":{},"value":[1,"0.75"]})")));
+  EXPECT_TRUE(finding.holds);
+  finding = judge(above, finding, fail(ErrorCode::unavailable, "connection refused"));
+  EXPECT_FALSE(finding.holds) << finding.evidence;
+}
+
 }  // namespace
 }  // namespace entropy::control
