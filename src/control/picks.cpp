@@ -24,10 +24,11 @@ PolicyPicks decide_picks(const policy::Policy& policy, const Picks& before, cons
   const auto [first, last] = policy::horizon_at(policy.schedule, now);
   const PolicyPicks* known = still_valid(policy, before);
   if (known != nullptr) {
-    // The latest windows that are over are still to be accounted for.
+    // The latest windows that are over are still to be accounted for, though none may come any more.
+    const bool none_comes = first == last;
     const std::uint64_t kept_from = first - std::min(first, last - first);
     for (const auto& [window, names] : known->windows) {
-      if (window >= kept_from && window < first) decided.windows.emplace(window, names);
+      if (window >= kept_from && (window < first || none_comes)) decided.windows.emplace(window, names);
     }
     decided.held_back = known->held_back;
     std::erase_if(decided.held_back, [&](const auto& entry) { return entry.first < kept_from; });

@@ -85,5 +85,12 @@ TEST_F(PicksTest, TellsEachTargetItsWindows) {
   EXPECT_FALSE(is_picked(before, policy, "a", 7)) << "not decided yet";
 }
 
+TEST_F(PicksTest, TheLastWindowIsKeptThoughTheTimeOfThePolicyGoesOn) {
+  policy.schedule.duration = 2s;
+  policy.schedule.ttl = 18s;
+  const auto last = pass(10s, two).windows.at(1);
+  EXPECT_EQ(pass(13s, two).windows.at(1), last);
+}
+
 }  // namespace
 }  // namespace entropy::control
