@@ -121,7 +121,8 @@ std::map<std::string, Claim> claims_of(const policy::Policy& policy,
   std::map<std::string, Claim> claims;
   FirstOfNamespace is_first(index);
   for (const auto* container : containers) {
-    if (!is_first(*container)) continue;
+    const bool has_dice = !policy.container_failures.empty() || is_first(*container);
+    if (!has_dice) continue;
     const std::string name = schedule_name(container->container);
     Claim& claim = claims[name];
     claim.policy = policy.name;

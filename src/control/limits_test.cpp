@@ -228,5 +228,18 @@ TEST_F(LimitsTest, MembersOfOneNamespaceAreAllDisturbed) {
   EXPECT_EQ(inside_at(1s).size(), 1U) << "two of six replicas of web are more than a fifth";
 }
 
+TEST_F(LimitsTest, WhatIsDoneToContainersCountsForEachMemberOfANamespace) {
+  desired.rules.limits.max_active = 2;
+  for (int i = 6; i <= 8; ++i) {
+    observed.containers.push_back(replica("web", i));
+    observed.containers.edit_last().container.network_mode = "container:web1";
+  }
+  desired.policies[0].policy.failures.clear();
+  desired.policies[0].policy.container_failures = {failure::Pause{}};
+  const Plan made = pass(1s);
+  EXPECT_EQ(made.acts.steps.size(), 2U);
+  EXPECT_EQ(held_back(made, "slow"), 6U);
+}
+
 }  // namespace
 }  // namespace entropy::control
