@@ -313,6 +313,15 @@ TEST_F(PlanTest, RulesKeepContainersOut) {
   EXPECT_THAT(match("slow").skipped.at(0).reason, HasSubstr("Entropy itself"));
 }
 
+TEST_F(PlanTest, WhoSharesItsNetworkWithEntropyIsLeftAlone) {
+  auto service = container("entropy", {});
+  service.container.network_mode = "container:db";
+  observed.containers.push_back(service);
+  desired.rules.own_container = "entropy";
+  EXPECT_THAT(actions(), IsEmpty());
+  EXPECT_EQ(match("slow").skipped.at(0).reason, "it shares its network with entropy-name, which is Entropy itself");
+}
+
 TEST_F(PlanTest, ProtectionHoldsForTheWholeNamespace) {
   auto sidecar = container("sidecar", {{"entropy.protect", "true"}});
   sidecar.container.network_mode = "container:db";

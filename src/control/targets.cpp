@@ -105,9 +105,14 @@ std::optional<std::string> not_allowed(const docker::Container& container, const
   return std::nullopt;
 }
 
+bool is_entropy_itself(const Rules& rules, const docker::Container& container) {
+  return !rules.own_container.empty() && container.id.starts_with(rules.own_container);
+}
+
 // Why the rules keep failures away from a container, as a member of its namespace.
 std::optional<std::string> closed_by_rules(const Rules& rules, const ObservedContainer& observed) {
   const docker::Container& container = observed.container;
+  if (is_entropy_itself(rules, container)) return "is Entropy itself";
   if (label_of(container, label::protect) == "true") return "is protected (entropy.protect=true)";
   if (rules.require_opt_in && label_of(container, label::enable) != "true")
     return "has not opted in (label entropy.enable=true)";
@@ -130,8 +135,7 @@ std::optional<std::string> forbidden_failure(const Index& index, const ObservedC
 
 std::optional<std::string> excluded(const Rules& rules, const Index& index,
                                     const ObservedContainer& observed_container) {
-  const docker::Container& container = observed_container.container;
-  if (!rules.own_container.empty() && container.id.starts_with(rules.own_container)) return "it is Entropy itself";
+  if (is_entropy_itself(rules, observed_container.container)) return "it is Entropy itself";
   if (const auto* owner = index.restarted_owner(observed_container)) {
     return concat("its network went away when ", owner->container.name, " was started again: restart it, too");
   }
