@@ -276,11 +276,19 @@ Result<> Manager::mark_stopped(policy::Record& known, const Caller& by, boost::j
   return stored;
 }
 
+// One that is stopped already may not be stored as such.
+Result<> Manager::stop_at_once(policy::Record& known, const Caller& by) {
+  if (known.policy.running) return mark_stopped(known, by);
+  if (!unsaved_.contains(known.policy.name)) return {};
+  const auto stored = store_.put_policy(known);
+  if (stored) unsaved_.erase(known.policy.name);
+  return stored;
+}
+
 Task<PolicyView> Manager::stop_policy(std::string name, Caller by) {
   auto* known = find(name);
   if (known == nullptr) co_return no_policy(name);
-  Result<> stored;
-  if (known->policy.running) stored = mark_stopped(*known, by);
+  const auto stored = stop_at_once(*known, by);
   const auto clean = co_await wait_clean(name);
   if (!clean) co_return fail(context("stopped, but not rolled back everywhere", clean.error()));
   if (!stored)
@@ -292,8 +300,8 @@ Result<> Manager::stop_policies(const std::vector<std::string>& names, const Cal
   Result<> result;
   for (const auto& name : names) {
     auto* known = find(name);
-    if (known == nullptr || !known->policy.running) continue;
-    const auto stored = mark_stopped(*known, by);
+    if (known == nullptr) continue;
+    const auto stored = stop_at_once(*known, by);
     if (!stored) result = fail(context(concat(name, ": stopped, but not over a restart"), stored.error()));
   }
   return result;

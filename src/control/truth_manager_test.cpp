@@ -153,5 +153,18 @@ TEST_F(WithoutADisk, AnEndThatWasRefusedIsWrittenWhenThereIsRoom) {
   EXPECT_EQ(store_->faults({})->back().outcome, store::Outcome::cut_short);
 }
 
+TEST_F(WithoutADisk, WhoStopsOnceMoreIsToldThatItIsNotStored) {
+  engine_->run_container("web", {{"service", "web"}});
+  ASSERT_TRUE(manager_->create_policy(partition("cut", "service=web")));
+  until([&] { return active("cut") == 1; });
+  refuse_commits = true;
+  ASSERT_FALSE(wait_for(manager_->stop_policy("cut")));
+  EXPECT_FALSE(wait_for(manager_->stop_policy("cut"))) << "a restart would bring it back";
+  EXPECT_FALSE(manager_->stop_policies({"cut"}));
+  refuse_commits = false;
+  EXPECT_TRUE(wait_for(manager_->stop_policy("cut")));
+  EXPECT_FALSE((*store_->policies())[0].policy.running);
+}
+
 }  // namespace
 }  // namespace entropy::control
