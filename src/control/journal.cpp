@@ -189,7 +189,7 @@ bool Journal::claim(const Key& key, const program::Fault& fault) {
 void Journal::open(const Source& source, const program::Fault& fault, const std::string& kernel) {
   const Key key = key_of(source, fault);
   if (const auto known = open_.find(key); known != open_.end()) {
-    if (known->second.record.started == fault.started) return note_window(source.endpoint, fault, Seen::held);
+    if (known->second.record.started == fault.started) return;
     // It ended and began anew while nobody looked.
     close(key, fault.started, store::Outcome::cut_short, "ended unseen");
   } else if (claim(key, fault)) {

@@ -191,5 +191,15 @@ TEST_F(JournalMetrics, AFormerServicesShareIsNotCountedAgain) {
   EXPECT_EQ(packets("matched"), 5);
 }
 
+TEST_F(JournalMetrics, AFaultThatHoldsOnIsNotHitAgain) {
+  journal_->started(source_, {fault(), ""});
+  journal_->forget_policy("p");
+  journal_->holds(source_, {fault()});
+  EXPECT_EQ(windows("hit"), 1) << "its policy began anew meanwhile";
+  (void)journal_->take_seen("local", "p", "db", fault().planned_start);
+  journal_->holds(source_, {fault()});
+  EXPECT_EQ(windows("hit"), 1) << "its rollback is late";
+}
+
 }  // namespace
 }  // namespace entropy::control
