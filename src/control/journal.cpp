@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "control/log.hpp"
+#include "failure/catalogue.hpp"
 
 namespace entropy::control {
 namespace {
@@ -387,7 +388,13 @@ void Journal::holds(const Source& source, const std::vector<program::Fault>& act
 }
 
 void Journal::gone(const std::string& injector, const std::string& why) {
-  for (const auto& key : held_by(injector)) close(key, clock_.now(), store::Outcome::cut_short, why);
+  for (const auto& key : held_by(injector)) {
+    const store::FaultRecord& record = open_.at(key).record;
+    // Whoever was well until then has ended it with its window, whenever that comes out; images have their own way.
+    const bool by_itself = failure::find_kind(record.failure) && why != frozen_end;
+    const Time end = by_itself ? record.planned_end.value_or(policy::never) : policy::never;
+    close(key, std::min(clock_.now(), end), store::Outcome::cut_short, why);
+  }
 }
 
 bool Journal::close_unclaimed(const std::function<std::optional<Time>(const store::FaultRecord&)>& over_by) {

@@ -167,5 +167,12 @@ TEST_F(LateReports, WhatIsTooOldForTheHistoryStaysForgotten) {
   EXPECT_TRUE(rows().empty());
 }
 
+TEST_F(LateReports, WhoIsOutOfReachHasEndedWithItsWindow) {
+  journal_->started(source_, {fault(), ""});
+  journal_->gone("i1", "it was out of reach for longer than its lease and rolled back by itself");
+  EXPECT_THAT(ends(), ElementsAre(Pair(Outcome::cut_short, Duration(4s))));
+  EXPECT_EQ(fakes::metric_value(metrics_.collect(), "entropy_fault_seconds_total", {{"policy", "cut"}}), 3);
+}
+
 }  // namespace
 }  // namespace entropy::control
