@@ -104,7 +104,7 @@ struct Plan;
 using CustomPlace = std::tuple<std::string, std::string, std::string>;
 using CustomRuns = std::map<CustomPlace, CustomRun>;
 
-// Adds what `policy` wants of the container's namespace now, unless another member of the namespace has it already.
+// Adds what `policy` wants now of the namespace of a container, whose dice count for all of it.
 void add_custom_run(CustomRuns& due, const Index& index, const Picks& picks, const policy::Policy& policy,
                     const ObservedContainer& container, Time now);
 

@@ -196,5 +196,16 @@ TEST_F(CustomPlanTest, ProtectionAndAllowedFailuresHoldForThemToo) {
   EXPECT_THAT(actions(), IsEmpty());
 }
 
+TEST_F(CustomPlanTest, OfMembersOfANamespaceTheFirstOnesDiceCount) {
+  observed.containers.push_back(container("sidecar", "container:db"));
+  policy::Schedule& schedule = desired.policies[0].policy.schedule;
+  schedule.probability = 0.5;
+  const auto is_hit = [&](const char* name) { return policy::is_hit(schedule, "skew", name, 0); };
+  while (is_hit("db-name") || !is_hit("sidecar-name")) ++schedule.seed;
+  EXPECT_THAT(actions(), IsEmpty());
+  while (!is_hit("db-name") || is_hit("sidecar-name")) ++schedule.seed;
+  EXPECT_THAT(actions(), ElementsAre("create db 0"));
+}
+
 }  // namespace
 }  // namespace entropy::control

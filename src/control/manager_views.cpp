@@ -27,8 +27,8 @@ class Forecast {
     FirstOfNamespace is_first(index);
     for (const auto& target : plan.matches.at(policy.name).targets) {
       const auto* container = index.find(target.endpoint, target.id);
-      const bool of_injector = container != nullptr && !policy.failures.empty();
-      if (of_injector && !is_first(*container)) continue;
+      const bool of_network = container != nullptr && policy.container_failures.empty();
+      if (of_network && !is_first(*container)) continue;
       targets_.emplace(target.endpoint, container == nullptr ? target.name : schedule_name(container->container));
     }
   }

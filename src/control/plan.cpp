@@ -301,8 +301,9 @@ Plan plan(const Desired& desired, const Index& index, Time now) {
     if (!serving.policy.failures.empty()) {
       add_needs(needs, desired, index, serving, *matched);
     } else if (serving.policy.custom && !desired.halted) {
+      FirstOfNamespace is_first(index);
       for (const auto* container : serving.containers) {
-        add_custom_run(due, index, plan.picks, serving.policy, *container, now);
+        if (is_first(*container)) add_custom_run(due, index, plan.picks, serving.policy, *container, now);
       }
     }
   }
