@@ -392,5 +392,15 @@ TEST_F(ContainerActsTest, NetworkFailuresOnTheSameTargetGoOn) {
   EXPECT_EQ(state(db), "running");
 }
 
+TEST_F(ContainerActsTest, WhatItHasStoppedIsForeseenYet) {
+  engine_->run_container("db", {{"service", "db"}});
+  begin("s", R"("stop")", R"(, "frequency": "1m", "duration": "30s")");
+  until([&] { return phase("s") == Phase::active; });
+  until([&] { return manager_->targets(std::nullopt, {}).empty(); });
+  const auto rows = manager_->forecast("s", clock_.now() + 10min);
+  EXPECT_GE(rows.size(), 10U);
+  for (const auto& row : rows) EXPECT_EQ(row.target, "db");
+}
+
 }  // namespace
 }  // namespace entropy::control

@@ -18,6 +18,20 @@ namespace {
 
 constexpr std::size_t most_forecast_rows = 1000;
 
+// Those that the policy has stopped, and will start again.
+std::vector<const ObservedContainer*> stopped_by(const policy::Policy& policy, const Plan& plan, const Index& index) {
+  std::vector<const ObservedContainer*> stopped;
+  const auto is_stop = [](const auto& failure) { return std::holds_alternative<failure::Stop>(failure); };
+  if (std::ranges::none_of(policy.container_failures, is_stop)) return stopped;
+  for (const auto& container : index.observed().down) {
+    const auto is_it = [&](const TargetState& target) {
+      return target.endpoint == container.endpoint && target.id == container.container.id;
+    };
+    if (std::ranges::any_of(plan.matches.at(policy.name).down, is_it)) stopped.push_back(&container);
+  }
+  return stopped;
+}
+
 // The windows to come of one policy for the targets that it has today, under the names that the history of faults has,
 // each once: tasks of one slot may be there side by side for a while, and of those who share a network the first one's
 // dice count.
@@ -31,6 +45,8 @@ class Forecast {
       if (of_network && !is_first(*container)) continue;
       targets_.emplace(target.endpoint, container == nullptr ? target.name : schedule_name(container->container));
     }
+    for (const auto* container : stopped_by(policy, plan, index))
+      targets_.emplace(container->endpoint, schedule_name(container->container));
   }
 
   // At most `limit` rows in all, and `of_each` of every target.
@@ -81,7 +97,7 @@ void apply_limits(std::vector<ForecastRow>& rows, const Desired& desired, const 
         std::ranges::find(desired.policies, row.policy, [](const auto& each) { return each.policy.name; });
     const auto [known, is_new] = by_policy.try_emplace(row.policy);
     if (is_new) {
-      std::vector<const ObservedContainer*> containers;
+      auto containers = stopped_by(record->policy, plan, index);
       for (const auto& target : plan.matches.at(row.policy).targets) {
         if (const auto* container = index.find(target.endpoint, target.id)) containers.push_back(container);
       }
