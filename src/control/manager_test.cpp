@@ -459,5 +459,16 @@ TEST_F(ManagerTest, WhatADeadServiceLeftAndNobodyNeedsIsAnOrphan) {
   EXPECT_EQ(metric("entropy_orphans_removed_total"), 1) << "it was taken over and had work";
 }
 
+TEST_F(ManagerTest, AForecastOfMoreThanIsShownIsOfTheFirstWindowsOfAllTargets) {
+  for (const auto* name : {"web-1", "web-2", "web-3"}) engine_->run_container(name, {{"service", "web"}});
+  ASSERT_TRUE(manager_->create_policy(
+      draft(R"({"name": "cut", "selector": "service=web", "failure": "partition", "frequency": "1s"})")));
+  until([&] { return manager_->policy("cut")->status.targets == 3; });
+  const auto rows = manager_->forecast("cut", clock_.now() + 1h);
+  ASSERT_EQ(rows.size(), 1000U);
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(rows, "web-3", &ForecastRow::target)), 333, 2);
+  EXPECT_LE(rows.back().window.begin, clock_.now() + 340s);
+}
+
 }  // namespace
 }  // namespace entropy::control

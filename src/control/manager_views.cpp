@@ -1,6 +1,7 @@
 // The parts of the service that only look.
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -49,20 +50,44 @@ class Forecast {
       targets_.emplace(container->endpoint, schedule_name(container->container));
   }
 
+  // Of all targets together, up to `most`.
+  std::vector<ForecastRow> first(Time from, Time until, std::size_t most) {
+    std::vector<ForecastRow> rows;
+    for (const auto& target : targets_) {
+      append_of(target, rows, from, until, most);
+      if (rows.size() < 2 * most) continue;
+      keep_first(rows, most);
+      until = rows.back().window.begin + Duration(1);
+    }
+    keep_first(rows, most);
+    return rows;
+  }
+
   // At most `limit` rows in all, and `of_each` of every target.
   void append(std::vector<ForecastRow>& rows, Time from, Time until, std::size_t limit, std::size_t of_each) {
-    for (const auto& [endpoint, name] : targets_) {
+    for (const auto& target : targets_) {
       if (rows.size() >= limit) break;
-      const auto part = [&](std::uint64_t window) { return takes_part(name, window); };
-      const std::size_t most = std::min(of_each, limit - rows.size());
-      for (const auto& window : policy::hits_between(policy_.schedule, policy_.name, name, from, until, most, part)) {
-        if (policy::is_instant(policy_) && window.begin < from) continue;  // it is over
-        rows.push_back({policy_.name, name, endpoint, window});
-      }
+      append_of(target, rows, from, until, std::min(of_each, limit - rows.size()));
     }
   }
 
+  static void keep_first(std::vector<ForecastRow>& rows, std::size_t most) {
+    const auto order = [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); };
+    std::ranges::sort(rows, {}, order);
+    if (rows.size() > most) rows.resize(most);
+  }
+
  private:
+  using Target = std::pair<std::string, std::string>;  // endpoint and name
+
+  void append_of(const Target& target, std::vector<ForecastRow>& rows, Time from, Time until, std::size_t most) {
+    const auto& [endpoint, name] = target;
+    const auto part = [&](std::uint64_t window) { return takes_part(name, window); };
+    for (const auto& window : policy::hits_between(policy_.schedule, policy_.name, name, from, until, most, part)) {
+      if (policy::is_instant(policy_) && window.begin < from) continue;  // it is over
+      rows.push_back({policy_.name, name, endpoint, window});
+    }
+  }
   // Whatever the service's limits say.
   bool takes_part(const std::string& name, std::uint64_t window) {
     if (policy_.pick.all()) return true;
@@ -81,7 +106,7 @@ class Forecast {
 
   const policy::Policy& policy_;
   const Picks& picks_;
-  std::set<std::pair<std::string, std::string>> targets_;  // endpoint and name
+  std::set<Target> targets_;
   std::map<std::uint64_t, std::set<std::string>> foreseen_;
 };
 
@@ -335,16 +360,14 @@ std::vector<ForecastRow> Manager::forecast(std::string_view policy, Time until) 
   for (const auto& record : desired_.policies) {
     const bool asked = policy.empty() || record.policy.name == policy;
     if (!policy::is_on(record) || (!asked && !limited)) continue;
-    const std::size_t most = limited ? rows.size() + most_forecast_rows : most_forecast_rows;
-    Forecast(record.policy, plan, index).append(rows, now, until, most, most_forecast_rows);
+    auto more = Forecast(record.policy, plan, index).first(now, until, most_forecast_rows);
+    std::ranges::move(more, std::back_inserter(rows));
   }
   if (limited) {
     apply_limits(rows, desired_, plan, index, now);
     std::erase_if(rows, [&](const ForecastRow& row) { return !policy.empty() && row.policy != policy; });
   }
-  std::ranges::sort(rows, {},
-                    [](const ForecastRow& row) { return std::tie(row.window.begin, row.policy, row.target); });
-  if (rows.size() > most_forecast_rows) rows.resize(most_forecast_rows);
+  Forecast::keep_first(rows, most_forecast_rows);
   return rows;
 }
 
