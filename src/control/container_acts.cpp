@@ -174,7 +174,7 @@ void ContainerActs::look(const std::vector<policy::Record>& policies) {
            std::ranges::none_of(acts_, [&](const auto& entry) { return entry.second.record.policy == policy; });
   };
   std::erase_if(troubles_, [&](const auto& entry) { return is_unknown(entry.first.first); });
-  std::erase_if(told_failures_, [&](const auto& entry) { return is_unknown(entry.first.first); });
+  std::erase_if(told_failures_, [&](const auto& entry) { return is_unknown(std::get<0>(entry.first)); });
   constexpr Duration of_interest = 1h;
   const Time now = context_.clock.now();
   std::erase_if(capped_, [&](const auto& place) {
@@ -359,7 +359,7 @@ void ContainerActs::note_trouble(const std::string& policy, const std::string& c
 
 // Once in the history of each window, however often it is tried.
 void ContainerActs::refuse(const DueAct& due, std::string message) {
-  Time& told = told_failures_[{due.fault.policy, due.container}];
+  Time& told = told_failures_[{due.fault.policy, due.container, due.fault.failure}];
   if (told != due.fault.planned_start) {
     told = due.fault.planned_start;
     context_.journal.failed({due.endpoint, concat("act ", due.container)}, {due.fault, message});

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -149,7 +150,8 @@ class ContainerActs {
   std::map<Place, std::set<std::string>> busy_;  // where something is being done, and the policies that it is for
   std::vector<DueAct> beginning_;                // whose rows are not there yet
   ActTroubles troubles_;
-  std::map<std::pair<std::string, std::string>, Time> told_failures_;  // by policy and container, of which window
+  // By policy, container and failure, of which window.
+  std::map<std::tuple<std::string, std::string, std::string>, Time> told_failures_;
   std::set<ActPlace> capped_;
   bool stopped_ = false;
 };

@@ -402,5 +402,18 @@ TEST_F(ContainerActsTest, WhatItHasStoppedIsForeseenYet) {
   for (const auto& row : rows) EXPECT_EQ(row.target, "db");
 }
 
+TEST_F(ContainerActsTest, EveryFailureThatIsRefusedIsInTheHistory) {
+  engine_->run_container("db", {{"service", "db"}});
+  engine_->refuse["update"] = Error{ErrorCode::internal, "no such cgroup", {}};
+  begin("p", R"({"cpu": {"limit": 0.1}, "pids": {"limit": 9}})");
+  std::set<std::string> failures;
+  until([&] { return phase("p") == Phase::degraded; });
+  until([&] {
+    for (const auto& row : *manager_->faults({})) failures.insert(row.failure);
+    return failures.size() == 2;
+  });
+  EXPECT_EQ(manager_->faults({})->size(), 2U) << "once in each window";
+}
+
 }  // namespace
 }  // namespace entropy::control
