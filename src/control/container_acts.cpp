@@ -167,14 +167,25 @@ bool ContainerActs::look_at_doubtful(std::string_view policy) {
   return any;
 }
 
+// And no act has to do with it any more.
+bool ContainerActs::is_gone(const std::string& container) const {
+  const auto may_have_it = [&](const auto& where) { return where->lost() || where->containers().contains(container); };
+  return std::ranges::none_of(context_.endpoints, may_have_it) &&
+         std::ranges::none_of(acts_, [&](const auto& entry) { return entry.second.record.container == container; });
+}
+
 void ContainerActs::look(const std::vector<policy::Record>& policies) {
   const auto is_unknown = [&](const std::string& policy) {
     // A policy that is gone may have left an act that can't be undone or forgotten yet.
     return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; }) &&
            std::ranges::none_of(acts_, [&](const auto& entry) { return entry.second.record.policy == policy; });
   };
-  std::erase_if(troubles_, [&](const auto& entry) { return is_unknown(entry.first.first); });
-  std::erase_if(told_failures_, [&](const auto& entry) { return is_unknown(std::get<0>(entry.first)); });
+  const auto is_over = [&](const std::string& policy, const std::string& container) {
+    return is_unknown(policy) || is_gone(container);
+  };
+  std::erase_if(troubles_, [&](const auto& entry) { return is_over(entry.first.first, entry.first.second); });
+  std::erase_if(told_failures_,
+                [&](const auto& entry) { return is_over(std::get<0>(entry.first), std::get<1>(entry.first)); });
   constexpr Duration of_interest = 1h;
   const Time now = context_.clock.now();
   std::erase_if(capped_, [&](const auto& place) {

@@ -102,6 +102,7 @@ class ContainerActs {
   bool is_kept_in_doubt(const Act& act) const;
   bool is_back(const Act& act) const;
   bool may_be_back(const Act& act) const;
+  bool is_gone(const std::string& container) const;
 
   // container_acts.cpp
   void look_at(Act& act);

@@ -83,7 +83,10 @@ void CustomInjectors::look(const std::vector<policy::Record>& policies) {
     if (silent && now >= run.followed_at + header_time) begin(id, run, "it runs, without a header");
   }
   std::erase_if(troubles_, [&](const auto& entry) {
-    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == entry.first.first; });
+    const auto& [policy, target] = entry.first;
+    const auto may_have_it = [&](const auto& where) { return where->lost() || where->containers().contains(target); };
+    return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; }) ||
+           std::ranges::none_of(context_.endpoints, may_have_it);
   });
 }
 

@@ -37,8 +37,8 @@ class CustomInjectors {
   // The policy begins anew: nothing has failed yet.
   void forget_troubles(std::string_view policy);
 
-  // Before every plan: those that have said nothing for long are taken as started; troubles of policies that are gone
-  // are forgotten.
+  // Before every plan: those that have said nothing for long are taken as started; troubles of policies and
+  // targets that are gone are forgotten.
   void look(const std::vector<policy::Record>& policies);
   void start(const CustomAction& action);
   Time next_look(Time now) const;

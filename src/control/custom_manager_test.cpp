@@ -173,5 +173,39 @@ TEST_F(CustomManagerTest, HaltEndsIt) {
   until([&] { return phase("skew") == Phase::active; });
 }
 
+TEST_F(CustomManagerTest, NothingIsKeptOfTargetsThatAreGone) {
+  auto fake = std::make_unique<fakes::FakeEngine>(io_.get_executor());
+  fakes::FakeEngine& engine = *fake;
+  std::vector<std::unique_ptr<Endpoint>> endpoints;
+  endpoints.push_back(std::make_unique<Endpoint>(
+      "e", std::move(fake), timing_, clock_, Endpoint::Handlers{[] {}, [](const auto&, const auto&) { return true; }}));
+  spawn(io_.get_executor(), "following", endpoints[0]->run());
+  Metrics metrics;
+  Journal journal(*store_, clock_, metrics);
+  CustomInjectors customs({timing_, clock_, journal, "m1", endpoints, [] {}});
+  const auto db = engine.run_container("db", {});
+  engine.refuse["create"] = Error{ErrorCode::internal, "no space left on device", {}};
+  until([&] { return !endpoints[0]->lost() && endpoints[0]->containers().contains(db); });
+  CustomRun run;
+  run.endpoint = "e";
+  run.target_id = db;
+  run.custom.image = "custom:1";
+  run.fault.policy = "p";
+  run.until = clock_.now() + 1min;
+  customs.start(CreateCustom{run});
+  const auto troubles = [&] {
+    policy::Record record;
+    record.policy.name = "p";
+    customs.look({record});
+    Observed observed;
+    customs.add_troubles(observed);
+    return observed.custom_troubles.size();
+  };
+  until([&] { return troubles() == 1; });
+  engine.destroy(db);
+  until([&] { return !endpoints[0]->containers().contains(db); });
+  EXPECT_EQ(troubles(), 0U);
+}
+
 }  // namespace
 }  // namespace entropy::control

@@ -20,7 +20,7 @@
 namespace entropy::control {
 
 struct Limits {
-  std::optional<std::uint64_t> max_active;  // faults: failures, times the network namespaces that they hold in
+  std::optional<std::uint64_t> max_active;  // faults: failures, times the networks or containers that they hold on
   std::optional<double> max_share;          // of the replicas of a service, more than 0; rounded down to whole ones
   bool any() const { return max_active || max_share; }
 };
