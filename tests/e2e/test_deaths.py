@@ -40,14 +40,21 @@ def starve(pid):
     wait_until(squeeze, "the limit is taken")
 
 
+def running_injector():
+    """Of the only one, id and process; nothing while there is none."""
+    found = injector_containers()
+    pids = docker("inspect", "-f", "{{.State.Pid}}", *found, check=False).split() if found else []
+    return (found[0], int(pids[0])) if len(found) == 1 and pids not in ([], ["0"]) else None
+
+
 @pytest.mark.testbed
 def test_an_injector_that_runs_out_of_memory_leaves_clean_traffic(own_service, pair):
     target, peer, selector = pair
     service = own_service()
     service.wait_active(service.create("latency", selector, "-o", "delay=100ms"))
-    [injector] = injector_containers()
+    injector, pid = wait_until(running_injector, "it runs: on a slow machine one that was silent is being replaced")
     service.stop(signal.SIGKILL)  # or it would have a new one within moments
-    starve(int(docker("inspect", "-f", "{{.State.Pid}}", injector)))
+    starve(pid)
     # A command that is longer than its memory.
     with subprocess.Popen(["docker", "attach", injector], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as attached:
         try:
