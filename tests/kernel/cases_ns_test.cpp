@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 
 #include "base/text.hpp"
 #include "kernel/backends.hpp"
@@ -52,9 +53,18 @@ Milliseconds typical(std::vector<Arrived> arrived) {
   return arrived[arrived.size() / 4].took;
 }
 
+// Of the first of three looks that was within the limit, or of the soonest: a machine that does nothing of this for a
+// moment delays all of a look.
+Milliseconds typical_within(Milliseconds limit, const std::function<std::vector<Arrived>()>& look) {
+  Milliseconds soonest(1e6);
+  for (int i = 0; i < 3 && soonest > limit; ++i) soonest = std::min(soonest, typical(look()));
+  return soonest;
+}
+
 Seen measure_delay(const Lab& lab, const Flow& flow) {
-  const Milliseconds took = typical(probe(lab, flow, 20, 64, 1ms));
-  return {concat(number(took.count()), " ms"), took >= 40ms && took < 40ms * 1.1 + slack()};
+  const Milliseconds limit = 40ms * 1.1 + slack();
+  const Milliseconds took = typical_within(limit, [&] { return probe(lab, flow, 20, 64, 1ms); });
+  return {concat(number(took.count()), " ms"), took >= 40ms && took <= limit};
 }
 
 Seen measure_loss(const Lab& lab, const Flow& flow) {
@@ -211,9 +221,12 @@ class CaseTest : public BackendTest {
     Flow outside = *filter.outside;
     outside.from = from;
     outside.ip = ip;
-    const auto arrived = probe(*lab, outside, 50, 1200, 0us);
-    EXPECT_EQ(arrived.size(), 50U) << name << ", outside";
-    EXPECT_LT(typical(arrived), 20ms + slack()) << name << ", outside";
+    const auto look = [&] {
+      auto arrived = probe(*lab, outside, 50, 1200, 0us);
+      EXPECT_EQ(arrived.size(), 50U) << name << ", outside";
+      return arrived;
+    };
+    EXPECT_LE(typical_within(20ms + slack(), look), 20ms + slack()) << name << ", outside";
   }
 
   void SetUp() override {
@@ -278,8 +291,9 @@ TEST_P(CaseTest, ClassesSideBySide) {
   ASSERT_TRUE(injector->apply({two, two}));
   EXPECT_EQ(injector->read_back(), (State{two, two}));
   for (const Side from : {Side::target, Side::peer}) {
-    const auto near = typical(probe(*lab, {.from = from}, 10, 64, 1ms));
-    const auto far = typical(probe(*lab, {.from = from, .host = other_host}, 10, 64, 1ms));
+    const auto look = [&](int host) { return probe(*lab, {.from = from, .host = host}, 10, 64, 1ms); };
+    const auto near = typical_within(22ms + slack(), [&] { return look(Flow{}.host); });
+    const auto far = typical_within(66ms + slack(), [&] { return look(other_host); });
     EXPECT_GE(near, 20ms);
     EXPECT_LE(near, 22ms + slack());
     EXPECT_GE(far, 60ms);
@@ -296,7 +310,8 @@ TEST_P(CaseTest, FifteenClasses) {
   const State state{Traffic(classes), Traffic(classes)};
   ASSERT_TRUE(injector->apply(state));
   EXPECT_EQ(injector->read_back(), state);
-  EXPECT_LT(typical(probe(*lab, {.host = 2}, 10, 64, 1ms)), 20ms + slack());
+  const auto near = [&] { return probe(*lab, {.host = 2}, 10, 64, 1ms); };
+  EXPECT_LE(typical_within(20ms + slack(), near), 20ms + slack());
   EXPECT_GE(typical(probe(*lab, {.host = other_host}, 10, 64, 1ms)), 30ms);
   classes.push_back(class_for("one more", {"10.9.0.99"}, delay_of(1ms)));
   const auto refused = injector->apply({Traffic(classes), {}});
