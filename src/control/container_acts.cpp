@@ -169,8 +169,7 @@ bool ContainerActs::look_at_doubtful(std::string_view policy) {
 
 // And no act has to do with it any more.
 bool ContainerActs::is_gone(const std::string& container) const {
-  const auto may_have_it = [&](const auto& where) { return where->lost() || where->containers().contains(container); };
-  return std::ranges::none_of(context_.endpoints, may_have_it) &&
+  return std::ranges::none_of(context_.endpoints, [&](const auto& where) { return where->may_have(container); }) &&
          std::ranges::none_of(acts_, [&](const auto& entry) { return entry.second.record.container == container; });
 }
 

@@ -416,18 +416,11 @@ TEST_F(ContainerActsTest, EveryFailureThatIsRefusedIsInTheHistory) {
 }
 
 TEST_F(ContainerActsTest, NothingIsKeptOfContainersThatAreGone) {
-  auto fake = std::make_unique<fakes::FakeEngine>(io_.get_executor());
-  fakes::FakeEngine& engine = *fake;
-  std::vector<std::unique_ptr<Endpoint>> endpoints;
-  endpoints.push_back(std::make_unique<Endpoint>(
-      "e", std::move(fake), timing_, clock_, Endpoint::Handlers{[] {}, [](const auto&, const auto&) { return true; }}));
-  spawn(io_.get_executor(), "following", endpoints[0]->run());
-  Metrics metrics;
-  Journal journal(*store_, clock_, metrics);
-  ContainerActs acts({timing_, clock_, journal, *store_, endpoints, [] {}});
-  const auto db = engine.run_container("db", {});
-  engine.refuse["pause"] = Error{ErrorCode::internal, "the freezer is broken", {}};
-  until([&] { return !endpoints[0]->lost() && endpoints[0]->containers().contains(db); });
+  FollowedEngine followed(io_, timing_, clock_, *store_);
+  ContainerActs acts({timing_, clock_, followed.journal, *store_, followed.endpoints, [] {}});
+  const auto db = followed.engine->run_container("db", {});
+  followed.engine->refuse["pause"] = Error{ErrorCode::internal, "the freezer is broken", {}};
+  until([&] { return followed.shows(db); });
   ActPlan planned;
   planned.steps[{"e", db}] = {
       BeginAct{{"e", db, "db", failure::Pause{}, {"p", "db", "pause", 0, clock_.now(), policy::never}}}};
@@ -441,8 +434,8 @@ TEST_F(ContainerActsTest, NothingIsKeptOfContainersThatAreGone) {
     return observed.act_troubles.size();
   };
   until([&] { return troubles() == 1; });
-  engine.destroy(db);
-  until([&] { return !endpoints[0]->containers().contains(db); });
+  followed.engine->destroy(db);
+  until([&] { return !followed.endpoints.front()->may_have(db); });
   EXPECT_EQ(troubles(), 0U);
 }
 

@@ -84,9 +84,8 @@ void CustomInjectors::look(const std::vector<policy::Record>& policies) {
   }
   std::erase_if(troubles_, [&](const auto& entry) {
     const auto& [policy, target] = entry.first;
-    const auto may_have_it = [&](const auto& where) { return where->lost() || where->containers().contains(target); };
     return std::ranges::none_of(policies, [&](const auto& each) { return each.policy.name == policy; }) ||
-           std::ranges::none_of(context_.endpoints, may_have_it);
+           std::ranges::none_of(context_.endpoints, [&](const auto& where) { return where->may_have(target); });
   });
 }
 

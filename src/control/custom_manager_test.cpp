@@ -174,18 +174,11 @@ TEST_F(CustomManagerTest, HaltEndsIt) {
 }
 
 TEST_F(CustomManagerTest, NothingIsKeptOfTargetsThatAreGone) {
-  auto fake = std::make_unique<fakes::FakeEngine>(io_.get_executor());
-  fakes::FakeEngine& engine = *fake;
-  std::vector<std::unique_ptr<Endpoint>> endpoints;
-  endpoints.push_back(std::make_unique<Endpoint>(
-      "e", std::move(fake), timing_, clock_, Endpoint::Handlers{[] {}, [](const auto&, const auto&) { return true; }}));
-  spawn(io_.get_executor(), "following", endpoints[0]->run());
-  Metrics metrics;
-  Journal journal(*store_, clock_, metrics);
-  CustomInjectors customs({timing_, clock_, journal, "m1", endpoints, [] {}});
-  const auto db = engine.run_container("db", {});
-  engine.refuse["create"] = Error{ErrorCode::internal, "no space left on device", {}};
-  until([&] { return !endpoints[0]->lost() && endpoints[0]->containers().contains(db); });
+  FollowedEngine followed(io_, timing_, clock_, *store_);
+  CustomInjectors customs({timing_, clock_, followed.journal, "m1", followed.endpoints, [] {}});
+  const auto db = followed.engine->run_container("db", {});
+  followed.engine->refuse["create"] = Error{ErrorCode::internal, "no space left on device", {}};
+  until([&] { return followed.shows(db); });
   CustomRun run;
   run.endpoint = "e";
   run.target_id = db;
@@ -202,8 +195,8 @@ TEST_F(CustomManagerTest, NothingIsKeptOfTargetsThatAreGone) {
     return observed.custom_troubles.size();
   };
   until([&] { return troubles() == 1; });
-  engine.destroy(db);
-  until([&] { return !endpoints[0]->containers().contains(db); });
+  followed.engine->destroy(db);
+  until([&] { return !followed.endpoints.front()->may_have(db); });
   EXPECT_EQ(troubles(), 0U);
 }
 

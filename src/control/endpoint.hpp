@@ -76,6 +76,8 @@ class Endpoint {
   // By the time that never jumps.
   const std::optional<Duration>& known_since() const { return known_since_; }
   const std::map<std::string, CachedContainer>& containers() const { return containers_; }
+  // Of an engine that is out of reach nobody knows that it has not.
+  bool may_have(const std::string& id) const { return lost_ || containers_.contains(id); }
   // Of the last minute, the last 256.
   const std::deque<EndedContainer>& ended() const { return ended_; }
   // How far its host's clock is ahead of ours, as far as that can be told; none if it does not say.

@@ -269,20 +269,26 @@ Result<> Manager::mark_stopped(policy::Record& known, const Caller& by, boost::j
   known.held = false;
   known.updated = clock_.now();
   ++known.revision;
-  const auto stored = store_.put_policy(known);
-  if (!stored) unsaved_.insert(known.policy.name);
+  const auto stored = store_stopped(known);
   tell("policy.stopped", known.policy.name, by, std::move(data));
   reconciler_.wake();
+  return stored;
+}
+
+Result<> Manager::store_stopped(const policy::Record& known) {
+  const auto stored = store_.put_policy(known);
+  if (stored) {
+    unsaved_.erase(known.policy.name);
+  } else {
+    unsaved_.insert(known.policy.name);
+  }
   return stored;
 }
 
 // One that is stopped already may not be stored as such.
 Result<> Manager::stop_at_once(policy::Record& known, const Caller& by) {
   if (known.policy.running) return mark_stopped(known, by);
-  if (!unsaved_.contains(known.policy.name)) return {};
-  const auto stored = store_.put_policy(known);
-  if (stored) unsaved_.erase(known.policy.name);
-  return stored;
+  return unsaved_.contains(known.policy.name) ? store_stopped(known) : Result<>();
 }
 
 Task<PolicyView> Manager::stop_policy(std::string name, Caller by) {

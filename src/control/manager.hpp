@@ -102,6 +102,7 @@ class Manager final : public Service {
   Result<> check_conditions(const policy::Policy& policy) const;
   void review(const Index& index, Time now);
   Result<> mark_stopped(policy::Record& known, const Caller& by, boost::json::object data = {});
+  Result<> store_stopped(const policy::Record& known);
   Result<> stop_at_once(policy::Record& known, const Caller& by);
   void stop_by_condition(policy::Record& record, const Guard::Verdict& verdict, Time now);
   void begin_held(const policy::Record& record, Time now);

@@ -19,6 +19,26 @@ inline policy::Draft partition(std::string_view name, std::string_view selector)
   return draft(concat(R"({"name": ")", name, R"(", "selector": ")", selector, R"(", "failure": "partition"})"));
 }
 
+// An engine that is followed, and a journal, for parts that need no manager.
+struct FollowedEngine {
+  FollowedEngine(asio::io_context& io, Timing& timing, const Clock& clock, store::Store& store)
+      : journal(store, clock, metrics) {
+    auto fake = std::make_unique<fakes::FakeEngine>(io.get_executor());
+    engine = fake.get();
+    const Endpoint::Handlers handlers{[] {}, [](const auto&, const auto&) { return true; }};
+    endpoints.push_back(std::make_unique<Endpoint>("e", std::move(fake), timing, clock, handlers));
+    spawn(io.get_executor(), "following", endpoints.front()->run());
+  }
+  bool shows(const std::string& id) const {
+    return !endpoints.front()->lost() && endpoints.front()->containers().contains(id);
+  }
+
+  fakes::FakeEngine* engine = nullptr;
+  std::vector<std::unique_ptr<Endpoint>> endpoints;
+  Metrics metrics;
+  Journal journal;
+};
+
 class ManagerTest : public testing::Test {
  protected:
   ManagerTest() { start_service(); }

@@ -1,8 +1,5 @@
 #include "kernel/name_queue.hpp"
 
-#include <linux/netlink.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <tuple>
@@ -13,18 +10,13 @@ namespace {
 constexpr std::uint16_t first_number = 0xe3f0;  // below those of PacketQueues
 constexpr std::uint16_t numbers_tried = 32;
 constexpr std::size_t largest_announcement = 65536 + 512;
-// Room for announcements, as much as for those of other packets. Only a limit: memory is used while they wait.
-constexpr int receive_buffer = 64 << 20;
 constexpr int packets_at_once = 64;  // so that a flood of answers does not keep the owner from its other work
 
 }  // namespace
 
 Result<NameQueue> NameQueue::open() {
-  auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
+  auto socket = open_queue_socket();
   if (!socket) return fail(socket.error());
-  const int on = 1;
-  ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
-  ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
   NameQueue queue(std::move(*socket));
   int error = EPERM;  // for a number of another process as for want of the right
   for (std::uint16_t i = 0; i < numbers_tried && error == EPERM; ++i) {

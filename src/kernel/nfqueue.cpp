@@ -54,6 +54,15 @@ void append_packets(View datagrams, std::vector<QueuedPacket>& packets) {
 
 }  // namespace
 
+Result<NetlinkSocket> open_queue_socket() {
+  auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
+  if (!socket) return socket;
+  const int on = 1;
+  ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
+  ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
+  return socket;
+}
+
 void write_bind(Writer& out, std::uint16_t queue) {
   begin(out, NFQNL_MSG_CONFIG, queue);
   const nfqnl_msg_config_cmd command = {NFQNL_CFG_CMD_BIND, 0, htons(AF_UNSPEC)};
@@ -102,12 +111,8 @@ std::optional<QueuedPacket> decode_packet(const Message& message) {
 }
 
 Result<PacketQueues> PacketQueues::open() {
-  auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
+  auto socket = open_queue_socket();
   if (!socket) return fail(socket.error());
-  const int on = 1;
-  // A full buffer then loses packets, as a full queue does, instead of making reads fail.
-  ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
-  ::setsockopt(socket->fd(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
   PacketQueues queues(std::move(*socket));
   int error = EPERM;  // for a number of another process as for want of the right
   for (std::uint16_t i = 0; i < firsts_tried && error == EPERM; ++i) {

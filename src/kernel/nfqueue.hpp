@@ -28,6 +28,10 @@ struct QueuedPacket {
 // wire, their length alone or everything.
 enum class QueueMode { metadata, lengths, packets };
 
+// For announcements: a burst of them finds room, and where there is none packets are lost, as in a full queue, instead
+// of reads that fail.
+Result<NetlinkSocket> open_queue_socket();
+
 void write_bind(Writer& out, std::uint16_t queue);
 void write_configuration(Writer& out, std::uint16_t queue, QueueMode mode);
 // Lets a packet go on, with another mark if one is given, and with other contents.
