@@ -27,7 +27,7 @@ std::string quoted(std::string_view text) { return json_string(text); }
 
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
+  const auto continues = [&](std::size_t i) { return i < text.size() && !begins_character(text[i]); };
   const unsigned char lead = byte(0);
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return continues(1) ? 2 : 0;

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/utf8.hpp"
+
 namespace entropy::cli {
 namespace {
 
 constexpr std::size_t gap = 2;
 constexpr std::size_t narrowest = 6;
-
-bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
 // Control characters would move the cursor, or worse.
 std::string printable(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "docker/json_stream.hpp"
 
 namespace entropy::docker {
@@ -167,8 +168,7 @@ std::string last_health_output(const Fields& state) {
   if (log.empty()) return {};
   const std::string text = log.back().text("Output");
   std::size_t end = std::min(longest, text.size());
-  const auto is_inside_of_character = [&] { return (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80; };
-  while (end > 0 && end < text.size() && is_inside_of_character()) --end;
+  while (end > 0 && end < text.size() && !begins_character(text[end])) --end;
   std::string output(trim(std::string_view(text).substr(0, end)));
   return output.empty() ? concat("exit code ", log.back().number("ExitCode")) : output;
 }
